@@ -1,0 +1,1 @@
+"""Tests of Kulla, one folder for each room of the house."""
