@@ -1,0 +1,6 @@
+"""``python -m kulla`` is ``kulla``."""
+
+from kulla.cli.main import main
+
+if __name__ == "__main__":
+    main()
