@@ -1,0 +1,62 @@
+"""Candidate programs to verdicts, in Kleene's logic: a leaf is true, false or open."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kulla.detection.kernel.jit import inlined, kernel
+from kulla.detection.kernel.match import CANDIDATES, SERIAL
+
+# Verdicts.
+FALSE, TRUE, OPEN = 0, 1, 2
+
+
+@inlined
+def truth(work, literal):
+    """Return FALSE, TRUE or OPEN for a literal of the jump code."""
+    node = literal >> 1
+    if work.hit[node] == work.counters[SERIAL]:
+        return FALSE if literal & 1 else TRUE
+    if node < work.open.shape[0] and work.open[node] == work.counters[SERIAL]:
+        return OPEN
+    return TRUE if literal & 1 else FALSE
+
+
+@inlined
+def _run(work, programs, program, hopeful):
+    """Run a program taking every open literal as ``hopeful``; return (holds, whether an open one was met)."""
+    start = programs.ranges[program, 0]
+    code = programs.code
+    place, met = np.int64(0), False
+    while place >= 0:
+        verdict = truth(work, code[start + place, 0])
+        if verdict == OPEN:
+            met = True
+            verdict = hopeful
+        place = np.int64(code[start + place, 1] if verdict == TRUE else code[start + place, 2])
+    return place == -1, met
+
+
+@kernel
+def evaluate(work, programs, program):
+    """Return FALSE, TRUE or OPEN for a program."""
+    holds, met = _run(work, programs, program, TRUE)
+    if not holds:
+        return FALSE
+    if not met:
+        return TRUE
+    holds, met = _run(work, programs, program, FALSE)
+    return TRUE if holds else OPEN
+
+
+@kernel
+def sort_candidates(work, programs):
+    """Put the candidates into the order of their rules, so that detections come in one order always."""
+    for right in range(1, work.counters[CANDIDATES]):
+        program = work.candidates[right]
+        rule = programs.ranges[program, 2]
+        left = right - 1
+        while left >= 0 and programs.ranges[work.candidates[left], 2] > rule:
+            work.candidates[left + 1] = work.candidates[left]
+            left -= 1
+        work.candidates[left + 1] = program

@@ -1,0 +1,255 @@
+"""One value against all patterns of its field."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kulla.detection.kernel.jit import inlined, kernel
+from kulla.detection.kernel.tokenise import CONTAINER, NULL
+from kulla.detection.kernel.values import get_code, ipv4, whole_number
+
+# Columns of Automata.heads.
+BITMAP, BITMAP_SHIFT, TABLE, TABLE_MASK, SHORT, SHORT_END, CHECK, CHECK_END, MIN_LENGTH, HAS_GRAMS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+HEAD_COLUMNS = 10
+# Columns of Automata.entries.
+TEXT_START, TEXT_END, GRAM_AT, ENTRY_KIND, LEAF, GLOB_START, GLOB_END, ANCHOR, ANCHOR_END = 0, 1, 2, 3, 4, 5, 6, 7, 8
+ENTRY_COLUMNS = 9
+# Columns of Automata.checks.
+CHECK_KIND, CHECK_LEAF, FIRST, SECOND, CHECK_ANCHOR, CHECK_ANCHOR_END = 0, 1, 2, 3, 4, 5
+CHECK_COLUMNS = 6
+# The kinds of compiled.patterns.
+LITERAL, GLOB, ASK = 0, 1, 2
+EXISTS, HAS_VALUE, COMPARE, NETWORK4, ASK_ALWAYS, NETWORK6 = 0, 1, 2, 3, 4, 5
+_LT, _LTE, _GT = 7, 8, 9
+_ANY_RUN, _ANY_CHAR = 0xFE, 0xFD
+
+GRAM_MULTIPLIER = np.uint32(0x9E3779B1)
+
+# Columns of Work.counters.
+SERIAL, CANDIDATES, ASKED, OVERFLOW, TRIAL = 0, 1, 2, 3, 4
+
+
+@inlined
+def _equal(left, left_at, right, right_start, right_end):
+    for offset in range(right_end - right_start):
+        if left[left_at + offset] != right[right_start + offset]:
+            return False
+    return True
+
+
+@inlined
+def _add_program(work, program, serial):
+    """Make a program a candidate once."""
+    if work.program_seen[program] == serial:
+        return
+    work.program_seen[program] = serial
+    count = work.counters[CANDIDATES]
+    if count >= work.candidates.shape[0]:
+        work.counters[OVERFLOW] = 1
+        return
+    work.candidates[count] = program
+    work.counters[CANDIDATES] = count + 1
+
+
+@inlined
+def _hit(work, programs, automata, leaf, anchor, anchor_end, token):
+    """Note that a leaf is true, and make the programs it anchors candidates."""
+    serial = work.counters[SERIAL]
+    if work.hit[leaf] == serial:
+        return
+    work.hit[leaf] = serial
+    work.hit_token[leaf] = token
+    for place in range(programs.leaf_set_range[leaf, 0], programs.leaf_set_range[leaf, 1]):
+        work.hit[programs.leaf_sets[place]] = serial
+    for place in range(anchor, anchor_end):
+        _add_program(work, automata.programs[place], serial)
+
+
+@inlined
+def _ask(work, automata, leaf, anchor, anchor_end, token):
+    """Note that a leaf may be true for a value; the answer comes later, outside the kernel."""
+    serial = work.counters[SERIAL]
+    if work.open[leaf] == serial and work.open_token[leaf] == token:
+        return
+    count = work.counters[ASKED]
+    if count >= work.asked.shape[0]:
+        work.counters[OVERFLOW] = 1
+        return
+    work.open[leaf] = serial
+    work.open_token[leaf] = token
+    work.asked[count, 0] = leaf
+    work.asked[count, 1] = token
+    work.counters[ASKED] = count + 1
+    for place in range(anchor, anchor_end):
+        _add_program(work, automata.programs[place], serial)
+
+
+@inlined
+def _char_end(buffer, place, end):
+    """Return the place after the character at ``place``."""
+    _, after = get_code(buffer, place, end)
+    return after
+
+
+@kernel
+def glob_holds(buffer, start, end, text, at, stop):
+    """Match a stored glob against a whole value: greedy, going back only to the last ``*``."""
+    retry_at, retry_place = np.int64(-1), start
+    place = start
+    while True:
+        if at < stop and text[at] == _ANY_RUN:
+            at += 1
+            retry_at, retry_place = at, place
+            if at == stop:
+                return True
+            continue
+        if place == end:
+            if at == stop:
+                return True
+        elif at < stop and (text[at] == _ANY_CHAR or text[at] == buffer[place]):
+            place = _char_end(buffer, place, end) if text[at] == _ANY_CHAR else place + 1
+            at += 1
+            continue
+        if retry_at < 0 or retry_place >= end:
+            return False
+        retry_place = _char_end(buffer, retry_place, end)
+        at, place = retry_at, retry_place
+
+
+@inlined
+def _found(work, programs, automata, entry, token, end):
+    """Act on a pattern whose bytes were found."""
+    entries = automata.entries
+    kind, leaf = entries[entry, ENTRY_KIND], entries[entry, LEAF]
+    anchor, anchor_end = entries[entry, ANCHOR], entries[entry, ANCHOR_END]
+    if kind == LITERAL:
+        _hit(work, programs, automata, leaf, anchor, anchor_end, token)
+    elif kind == ASK:
+        _ask(work, automata, leaf, anchor, anchor_end, token)
+    elif work.hit[leaf] != work.counters[SERIAL] and work.tried[leaf] != work.counters[TRIAL]:
+        work.tried[leaf] = work.counters[TRIAL]
+        if glob_holds(work.scratch, 2, end, automata.text, entries[entry, GLOB_START], entries[entry, GLOB_END]):
+            _hit(work, programs, automata, leaf, anchor, anchor_end, token)
+
+
+@inlined
+def _occurs(buffer, end, text, start, stop):
+    """Return whether a short text occurs in ``buffer[:end]``."""
+    for place in range(end - (stop - start) + 1):
+        if _equal(buffer, place, text, start, stop):
+            return True
+    return False
+
+
+@kernel
+def _scan_short(work, programs, automata, head, token, end):
+    """Try the patterns that are too short to have a four-byte piece."""
+    for entry in range(automata.heads[head, SHORT], automata.heads[head, SHORT_END]):
+        if _occurs(work.scratch, end + 2, automata.text, automata.entries[entry, TEXT_START], automata.entries[entry, TEXT_END]):
+            _found(work, programs, automata, entry, token, end)
+
+
+@kernel
+def _scan_bucket(work, programs, automata, head, gram, place, token, end):
+    """Try the patterns listed under one four-byte piece whose last byte is at ``place``."""
+    mask = automata.heads[head, TABLE_MASK]
+    base = automata.heads[head, TABLE]
+    slot = np.int64(np.uint32(gram * GRAM_MULTIPLIER) >> np.uint32(7)) & mask
+    while automata.gram_ranges[base + slot, 1] != 0:
+        if automata.gram_keys[base + slot] == gram:
+            for entry in range(automata.gram_ranges[base + slot, 0], automata.gram_ranges[base + slot, 1]):
+                start, stop = automata.entries[entry, TEXT_START], automata.entries[entry, TEXT_END]
+                at = place - 3 - automata.entries[entry, GRAM_AT]
+                if at >= 0 and at + (stop - start) <= end + 2 and _equal(work.scratch, at, automata.text, start, stop):
+                    _found(work, programs, automata, entry, token, end)
+            return
+        slot = (slot + 1) & mask
+
+
+@inlined
+def _scan_grams(work, programs, automata, head, token, end):
+    """Slide over the framed value and stop wherever a listed piece occurs."""
+    heads, bitmap, scratch = automata.heads, automata.bitmap, work.scratch
+    base, shift = heads[head, BITMAP], np.uint32(heads[head, BITMAP_SHIFT])
+    gram = np.uint32((np.uint32(scratch[0]) << np.uint32(16)) | (np.uint32(scratch[1]) << np.uint32(8)) | np.uint32(scratch[2]))
+    for place in range(3, end + 2):
+        gram = np.uint32((gram << np.uint32(8)) | np.uint32(scratch[place]))
+        if bitmap[base + np.int64(np.uint32(gram * GRAM_MULTIPLIER) >> shift)]:
+            _scan_bucket(work, programs, automata, head, gram, place, token, end)
+
+
+@inlined
+def _compare(op, value, limit):
+    if op == _LT:
+        return value < limit
+    if op == _LTE:
+        return value <= limit
+    if op == _GT:
+        return value > limit
+    return value >= limit
+
+
+@inlined
+def _might_be_address(buffer, start, end):
+    """Return whether a value has a colon, as every IPv6 address has."""
+    for place in range(start, end):
+        if buffer[place] == 0x3A:
+            return True
+    return False
+
+
+@kernel
+def _ask_checks(work, programs, automata, head, token, kind, end):
+    """Put a field's questions to one value; ``end`` is 0 for values without text (null, containers)."""
+    for row in range(automata.heads[head, CHECK], automata.heads[head, CHECK_END]):
+        checks = automata.checks
+        what, leaf = checks[row, CHECK_KIND], checks[row, CHECK_LEAF]
+        anchor, anchor_end = checks[row, CHECK_ANCHOR], checks[row, CHECK_ANCHOR_END]
+        if what == EXISTS or (what == HAS_VALUE and kind != NULL):
+            _hit(work, programs, automata, leaf, anchor, anchor_end, token)
+        elif what == HAS_VALUE or end == 0:
+            continue
+        elif what == COMPARE:
+            number, good = whole_number(work.scratch, 2, end)
+            if not good:
+                _ask(work, automata, leaf, anchor, anchor_end, token)
+            elif _compare(checks[row, FIRST], number, checks[row, SECOND]):
+                _hit(work, programs, automata, leaf, anchor, anchor_end, token)
+        elif what == NETWORK4:
+            address, good = ipv4(work.scratch, 2, end)
+            if good:
+                if (address & checks[row, SECOND]) == checks[row, FIRST]:
+                    _hit(work, programs, automata, leaf, anchor, anchor_end, token)
+            else:
+                _ask(work, automata, leaf, anchor, anchor_end, token)
+        elif what == ASK_ALWAYS or _might_be_address(work.scratch, 2, end):
+            _ask(work, automata, leaf, anchor, anchor_end, token)
+
+
+@inlined
+def wanted(start, end, kind, head, automata):
+    """Return whether an automaton wants to look at a value of this length and kind.
+
+    Folding makes a value at most half as long again (two bytes become three).
+    """
+    heads = automata.heads
+    if heads[head, CHECK] != heads[head, CHECK_END]:
+        return True
+    if kind == NULL or kind == CONTAINER:
+        return False
+    return (end - start) * 3 // 2 + 4 >= heads[head, MIN_LENGTH]
+
+
+@inlined
+def match_value(end, kind, token, head, work, programs, automata):
+    """Match the folded value ``work.scratch[2:end]`` of the tape's row ``token`` with automaton ``head``."""
+    heads = automata.heads
+    has_text = kind != NULL and kind != CONTAINER
+    if has_text:
+        work.counters[TRIAL] += 1
+        if heads[head, HAS_GRAMS]:
+            _scan_grams(work, programs, automata, head, token, end)
+        if heads[head, SHORT] != heads[head, SHORT_END]:
+            _scan_short(work, programs, automata, head, token, end)
+    if heads[head, CHECK] != heads[head, CHECK_END]:
+        _ask_checks(work, programs, automata, head, token, kind, end if has_text else 0)

@@ -1,0 +1,300 @@
+"""The loop over a batch: tokenise, classify, match, evaluate, render."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kulla.detection.kernel.evaluate import FALSE, OPEN, evaluate, sort_candidates, truth
+from kulla.detection.kernel.hashing import look_up, step
+from kulla.detection.kernel.jit import inlined, kernel
+from kulla.detection.kernel.match import ASKED, CANDIDATES, OVERFLOW, SERIAL, match_value, wanted
+from kulla.detection.kernel.render import BY_HAND, SILENT, open_leaf, render
+from kulla.detection.kernel.tokenise import CONTAINER, END, FIELD, KIND, NULL, READ, SLOW, START, tokenise
+from kulla.detection.kernel.values import NO_TIME, fold_into, time_of
+
+# Columns of Out.found.
+EVENT, RULE, PROGRAM, FIRST_BYTE, LAST_BYTE, STATE, FIRST_ASKED, LAST_ASKED = 0, 1, 2, 3, 4, 5, 6, 7
+# States of Out.found: the line stands in ``lines``; true, but the line is made by hand; a silent rule; true if the asked values say so.
+WRITTEN, TO_WRITE, QUIET, UNDECIDED = 0, 1, 2, 3
+# Columns of Out.totals.
+FOUND, LINE, ASKED_TOTAL, TRUTHS, INDICATORS = 0, 1, 2, 3, 4
+# States of an event beyond tokenise's READ, UNREADABLE and SLOW: outside the asked time.
+OUTSIDE = 3
+#: Marks in the class table, behind the hash of a first value: before an exact second value; no second value that is known;
+#: some second value. The last three stand for any first value.
+EXACT_SECOND, OTHER_SECOND, SOME_SECOND = np.uint8(1), np.uint8(2), np.uint8(3)
+ANY_EXACT, ANY_VALUE, ANY_SOME = np.uint8(4), np.uint8(5), np.uint8(6)
+
+
+@inlined
+def _hash_value(data, tape, token, work, folding, state):
+    """Continue a hash over a folded value."""
+    start, end = tape[token, START], tape[token, END]
+    stop = fold_into(data, start, end, tape[token, KIND], work.scratch, folding.pages, folding.folds, folding.lower)
+    for place in range(2, stop):
+        state = step(state, work.scratch[place])
+    return state
+
+
+@inlined
+def _same(data, tape, left, right):
+    length = tape[left, END] - tape[left, START]
+    if tape[right, END] - tape[right, START] != length:
+        return False
+    for offset in range(length):
+        if data[tape[left, START] + offset] != data[tape[right, START] + offset]:
+            return False
+    return True
+
+
+@inlined
+def _note_roles(data, count, work):
+    """Note the first value of each field that has a role, and whether later ones differ."""
+    tape, roles = work.tape, work.role_token
+    for role in range(roles.shape[0]):
+        roles[role] = -1
+        work.role_differs[role] = 0
+    for token in range(count):
+        field = tape[token, FIELD]
+        if field < 0 or field >= roles.shape[0] or tape[token, KIND] == CONTAINER or tape[token, KIND] == NULL:
+            continue
+        if roles[field] < 0:
+            roles[field] = token
+        elif not _same(data, tape, roles[field], token):
+            work.role_differs[field] = 1
+
+
+@inlined
+def _find_pair(data, work, state, exact, some, other, classes, folding):
+    """Return the class for a first value together with a second one, -1 if none is known."""
+    found = look_up(classes.keys, classes.values, _hash_value(data, work.tape, other, work, folding, step(state, exact)))
+    return found if found >= 0 else look_up(classes.keys, classes.values, step(state, some))
+
+
+@inlined
+def _find_value(data, work, state, any_state, other, classes, folding):
+    """Return the class for one first value, the closest known pair first; -1 if none is known."""
+    found = np.int64(-1)
+    if other >= 0:
+        found = _find_pair(data, work, state, EXACT_SECOND, SOME_SECOND, other, classes, folding)
+    if found < 0:
+        found = look_up(classes.keys, classes.values, step(state, OTHER_SECOND))
+    if found < 0 and other >= 0:
+        found = _find_pair(data, work, any_state, ANY_EXACT, ANY_SOME, other, classes, folding)
+    return found if found >= 0 else look_up(classes.keys, classes.values, step(any_state, ANY_VALUE))
+
+
+@inlined
+def _probe(data, work, probe, base, classes, folding, seed):
+    """Return the class that one probe gives, -1 if it knows none."""
+    first, second = classes.probes[probe, 0], classes.probes[probe, 1]
+    token = work.role_token[first]
+    if token < 0:
+        return np.int64(-1)
+    any_state = step(step(seed, np.uint8(probe)), np.uint8(classes.groups[base, probe]))
+    state = _hash_value(data, work.tape, token, work, folding, any_state)
+    other = work.role_token[second] if second >= 0 else np.int32(-1)
+    found = _find_value(data, work, state, any_state, other, classes, folding)
+    if found >= 0 and (work.role_differs[first] or (other >= 0 and work.role_differs[second])):
+        return np.int64(classes.plain[found])
+    return found
+
+
+@inlined
+def _classify(data, work, base, classes, folding, seed):
+    for probe in range(classes.probes.shape[0]):
+        found = _probe(data, work, probe, base, classes, folding, seed)
+        if found >= 0:
+            return found
+    return np.int64(classes.fallback[base])
+
+
+@inlined
+def _first_role(work, fields):
+    """Return the row of the first present field of a list, -1 if none is there."""
+    for place in range(fields.shape[0]):
+        token = work.role_token[fields[place]]
+        if token >= 0:
+            return np.int64(token)
+    return np.int64(-1)
+
+
+@inlined
+def _moment(data, work, roles):
+    """Return the event's time: the best field that reads as one."""
+    for place in range(roles.times.shape[0]):
+        token = work.role_token[roles.times[place]]
+        if token >= 0:
+            moment = time_of(data, work.tape[token, START], work.tape[token, END], work.tape[token, KIND])
+            if moment != NO_TIME:
+                return moment
+    return NO_TIME
+
+
+@kernel
+def _match_all(data, count, event_class, work, tables, out, modes):
+    """Match all values of an event against rules; note which fields were seen."""
+    automata, programs, folding = tables.automata, tables.programs, tables.folding
+    tape = work.tape
+    keyword = automata.keyword[event_class]
+    for token in range(count):
+        field, kind = tape[token, FIELD], tape[token, KIND]
+        head = keyword
+        if field >= 0:
+            out.seen[event_class, field] = 1
+            head = automata.route[event_class, field]
+        start, end = tape[token, START], tape[token, END]
+        if head < 0 or not wanted(start, end, kind, head, automata):
+            continue
+        stop = np.int64(0)
+        if kind != NULL and kind != CONTAINER:
+            stop = fold_into(data, start, end, kind, work.scratch, folding.pages, folding.folds, folding.lower)
+        match_value(stop, kind, token, head, work, programs, automata)
+
+
+@inlined
+def _put_found(out, event, rule, program, first, last, state):
+    row = out.totals[FOUND]
+    out.found[row, EVENT], out.found[row, RULE], out.found[row, PROGRAM] = event, rule, program
+    out.found[row, FIRST_BYTE], out.found[row, LAST_BYTE], out.found[row, STATE] = first, last, state
+    out.totals[FOUND] = row + 1
+    return row
+
+
+@inlined
+def _put_asked(work, out, row):
+    """Copy the event's asked values beside a found row; False if there is no room."""
+    count, first = work.counters[ASKED], out.totals[ASKED_TOTAL]
+    if first + count > out.asked.shape[0]:
+        return False
+    for place in range(count):
+        token = work.asked[place, 1]
+        out.asked[first + place, 0] = work.asked[place, 0]
+        out.asked[first + place, 1] = work.tape[token, START]
+        out.asked[first + place, 2] = work.tape[token, END]
+        out.asked[first + place, 3] = work.tape[token, KIND]
+    out.found[row, FIRST_ASKED], out.found[row, LAST_ASKED] = first, first + count
+    out.totals[ASKED_TOTAL] = first + count
+    return True
+
+
+@inlined
+def _put_open(work, programs, program, event, out):
+    """Keep an undecided program with the verdicts of its literals; False if there is no room."""
+    start, end = programs.ranges[program, 0], programs.ranges[program, 1]
+    first = out.totals[TRUTHS]
+    if first + (end - start) > out.truths.shape[0]:
+        return False
+    for place in range(end - start):
+        out.truths[first + place] = truth(work, programs.code[start + place, 0])
+    out.totals[TRUTHS] = first + (end - start)
+    row = _put_found(out, event, programs.ranges[program, 2], program, first, first + (end - start), UNDECIDED)
+    return _put_asked(work, out, row)
+
+
+@kernel
+def _judge(data, event, member_count, moment, number, work, tables, source, host, out):
+    """Evaluate the candidates and write what holds; False if the outputs have no room."""
+    programs, texts = tables.programs, tables.texts
+    for place in range(work.counters[CANDIDATES]):
+        program = work.candidates[place]
+        verdict = evaluate(work, programs, program)
+        if verdict == FALSE:
+            continue
+        if out.totals[FOUND] >= out.found.shape[0]:
+            return False
+        rule = programs.ranges[program, 2]
+        if verdict == OPEN:
+            if not _put_open(work, programs, program, event, out):
+                return False
+        elif texts.rules[rule, SILENT]:
+            _put_found(out, event, rule, program, 0, 0, QUIET)
+        elif texts.rules[rule, BY_HAND] or open_leaf(work, texts, rule):
+            _put_found(out, event, rule, program, 0, 0, TO_WRITE)
+        else:
+            first = out.totals[LINE]
+            last, outcome = render(
+                data, work.tape, work.members, member_count, work, texts, rule, moment, work.tokens, source, host, number, out.lines, first
+            )
+            if outcome == 1:
+                return False
+            out.totals[LINE] = last
+            _put_found(out, event, rule, program, first, last, WRITTEN if outcome == 0 else TO_WRITE)
+    return True
+
+
+@inlined
+def _scan_event(data, start, end, event, base, given_time, number, since, until, work, tables, source, host, modes, out):
+    """Scan one event; return False if the outputs have no room for what it gives."""
+    outcome, count, member_count, _ = tokenise(
+        data, start, end, tables.names, tables.ways, work.tape, work.members, work.stack, work.paths
+    )
+    out.states[event] = outcome
+    out.times[event] = given_time
+    out.classes[event] = tables.classes.fallback[base]
+    if outcome != READ:
+        return True
+    _note_roles(data, count, work)
+    moment = given_time if given_time != NO_TIME else _moment(data, work, tables.roles)
+    out.times[event] = moment
+    event_class = _classify(data, work, base, tables.classes, tables.folding, tables.names.seed[0])
+    out.classes[event] = event_class
+    if moment != NO_TIME and (moment < since or moment > until):
+        out.states[event] = OUTSIDE
+        return True
+    work.counters[SERIAL] += 1
+    work.counters[CANDIDATES] = 0
+    work.counters[ASKED] = 0
+    work.counters[OVERFLOW] = 0
+    _match_all(data, count, event_class, work, tables, out, modes)
+    if not work.counters[OVERFLOW]:
+        _add_always(event_class, work, tables.programs)
+    if work.counters[OVERFLOW]:
+        out.states[event] = SLOW
+        return True
+    sort_candidates(work, tables.programs)
+    work.tokens[0] = _first_role(work, tables.roles.hosts)
+    work.tokens[1] = _first_role(work, tables.roles.ids)
+    work.tokens[2] = _first_role(work, tables.roles.channel)
+    return _judge(data, event, member_count, moment, number, work, tables, source, host, out)
+
+
+@inlined
+def _add_always(event_class, work, programs):
+    """Make the programs without an anchor candidates."""
+    start, end = programs.always_range[event_class, 0], programs.always_range[event_class, 1]
+    count = work.counters[CANDIDATES]
+    if count + (end - start) > work.candidates.shape[0]:
+        work.counters[OVERFLOW] = 1
+        return
+    for place in range(start, end):
+        work.candidates[count] = programs.always[place]
+        count += 1
+    work.counters[CANDIDATES] = count
+
+
+@kernel
+def scan(data, starts, ends, times, numbers, first, base, since, until, source, host, modes, tables, work, out):
+    """Scan events ``first`` and following of a batch.
+
+    Args:
+        data, starts, ends, times, numbers: the batch; ``times`` holds NO_TIME where the event's own fields decide.
+        base: number of the reader's log source.
+        since, until: microseconds UTC, both included; events with a known time outside are counted, not evaluated.
+        source, host: JSON pieces for ``render``.
+        modes: indicator extraction mode of each field, all 0 without indicators.
+        tables, work, out: see their modules.
+
+    Returns:
+        the first event not scanned: ``len(starts)`` when done, less when the outputs are full.
+    """
+    for event in range(first, starts.shape[0]):
+        found, line, asked = out.totals[FOUND], out.totals[LINE], out.totals[ASKED_TOTAL]
+        truths, indicators = out.totals[TRUTHS], out.totals[INDICATORS]
+        if not _scan_event(
+            data, starts[event], ends[event], event, base, times[event], numbers[event], since, until, work, tables, source, host, modes, out
+        ):
+            out.totals[FOUND], out.totals[LINE], out.totals[ASKED_TOTAL] = found, line, asked
+            out.totals[TRUTHS], out.totals[INDICATORS] = truths, indicators
+            return event
+    return starts.shape[0]
