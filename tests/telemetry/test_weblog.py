@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kulla.model import moment
 from kulla.telemetry.readers.weblog import ACCESS, WeblogReader, parse
+from kulla.telemetry.times import MONTHS
 from tests.shared_data import shared_data
 from tests.telemetry.golden_pairs import check_golden, inputs
 from tests.telemetry.reader_contract import Sample, check_form, check_reader, read_all
@@ -40,7 +41,7 @@ def test_query_is_given_alone_and_with_its_path() -> None:
 )
 def test_what_a_server_writes_comes_back(agent: str, target: str, seconds: int) -> None:
     when = moment.to_text(seconds * 1_000_000) or ""
-    month = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()[int(when[5:7]) - 1]
+    month = list(MONTHS)[int(when[5:7]) - 1]
     stamp = f"{when[8:10]}/{month}/{when[:4]}:{when[11:19]} +0000"
     parsed = parse(f'192.0.2.7 - - [{stamp}] "GET /{target} HTTP/1.1" 200 5 "-" "{agent}"')
     assert parsed is not None

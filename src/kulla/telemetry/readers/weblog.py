@@ -15,10 +15,11 @@ from typing import BinaryIO, ClassVar
 
 from kulla.model import moment
 from kulla.model.logsource import LogSource
+from kulla.telemetry import times
 from kulla.telemetry.batch import Batch
-from kulla.telemetry.lines import Parsed, head_lines, read_lines, share
+from kulla.telemetry.lines import Parsed, head_lines, likelihood, read_lines
 from kulla.telemetry.reader import Origin
-from kulla.telemetry.webfields import query_values
+from kulla.telemetry.webfields import target_fields
 
 ACCESS = LogSource(category="webserver")
 APACHE = LogSource(product="apache", service="apache")
@@ -37,9 +38,8 @@ _APACHE_ERROR = re.compile(
 _NGINX_ERROR = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w+)\] (\d+)#(\d+): (?:\*(\d+) )?(.*)", re.DOTALL)
 _NGINX_PAIR = re.compile(r', (client|server|upstream|host|referrer|request): ("[^"]*"|[^",]*)')
 _REQUEST = re.compile(r"(\S+) (.*?)(?: (HTTP/\d(?:\.\d)?))?", re.DOTALL)
+_FEWEST_WORDS = 4  # client, identity, user and the blank before the bracket
 _ESCAPE = re.compile(r'((?:\\x[0-9A-Fa-f]{2})+)|\\(["\\])')
-
-_MONTHS = {name: month for month, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 
 
 class WeblogReader:
@@ -48,10 +48,8 @@ class WeblogReader:
     name: ClassVar[str] = "weblog"
 
     def sniff(self, head: bytes) -> int:
-        """Return 95 when nearly all lines are access or error lines."""
-        lines = head_lines(head)
-        known = share(sum(parse(line) is not None for line in lines), len(lines))
-        return 95 if known > 0.9 else 70 if known > 0.5 else 0
+        """Return how many of the first lines are access or error lines."""
+        return likelihood(head_lines(head), lambda line: parse(line) is not None)
 
     def read(self, stream: BinaryIO, origin: Origin) -> Iterator[Batch]:
         """Yield the events; a line of another kind is the problem ``unreadable-record``."""
@@ -76,16 +74,16 @@ def _access(line: str) -> Parsed | None:
         return None
     fields |= {"time": time, **_request(request), "sc-status": status, "sc-bytes": size}
     fields |= {"cs-referer": _plain(referer), "cs-user-agent": _plain(agent), "extra": extra.strip()}
-    return Parsed({name: value for name, value in fields.items() if value and value != "-"}, _access_time(time), ACCESS)
+    return Parsed({name: value for name, value in fields.items() if value and value != "-"}, times.clf(time), ACCESS)
 
 
 def _client(who: str) -> dict[str, object] | None:
     """Split what stands before the time: [virtual host] client identity user (the user may contain blanks)."""
     words = who.split(" ")
-    if len(words) < 4 or words[-1]:
+    if len(words) < _FEWEST_WORDS or words[-1]:
         return None
     # With a virtual host the identity is one word later; nobody has run identd for decades, so it is "-".
-    start = 1 if len(words) > 4 and words[1] != "-" and words[2] == "-" else 0
+    start = 1 if len(words) > _FEWEST_WORDS and words[1] != "-" and words[2] == "-" else 0
     fields: dict[str, object] = {"cs-host": words[0]} if start else {}
     return fields | {"c-ip": words[start], "identity": words[start + 1], "cs-username": " ".join(words[start + 2 : -1])}
 
@@ -96,15 +94,7 @@ def _request(request: str) -> dict[str, object]:
     match = _REQUEST.fullmatch(text or "")
     if match is None or not (match[3] or match[1].isalpha()):
         return {"cs-request": text}
-    target = match[2]
-    stem, mark, query = target.partition("?")
-    return {
-        "cs-method": match[1],
-        "cs-uri": target,
-        "cs-uri-stem": stem,
-        "cs-uri-query": query_values(stem, query if mark else ""),
-        "cs-version": match[3],
-    }
+    return {"cs-method": match[1], **target_fields(match[2]), "cs-version": match[3]}
 
 
 def _plain(text: str | None) -> str | None:
@@ -117,17 +107,6 @@ def _unescape(match: re.Match[str]) -> str:
         return match[2]
     decoded = bytes.fromhex(match[1].replace("\\x", "")).decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else f"\\x{ord(char):02X}" for char in decoded)
-
-
-@lru_cache(maxsize=4096)
-def _access_time(text: str) -> int:
-    """Parse ``22/Dec/2016:16:30:52 +0300``."""
-    try:
-        day, month, rest = text.split("/")
-        year, clock, offset = rest[:4], rest[5:13], rest[14:]
-        return moment.from_text(f"{year}-{_MONTHS[month]:02}-{day}T{clock}{offset}")
-    except (ValueError, KeyError):
-        return moment.UNKNOWN
 
 
 def _apache_error(line: str) -> Parsed | None:
@@ -151,19 +130,11 @@ def _error_time(text: str) -> int:
 
 
 def _nginx_error(line: str) -> Parsed | None:
+    """Understand an error line (in the server's time zone, which the log does not name: taken as UTC)."""
     match = _NGINX_ERROR.fullmatch(line)
     if match is None:
         return None
     time, level, pid, thread, connection, message = match.groups()
     fields = {"time": time, "level": level, "pid": pid, "tid": thread, "connection": connection, "message": message}
     fields |= {pair[1]: pair[2].strip('"') for pair in _NGINX_PAIR.finditer(message)}
-    return Parsed({name: value for name, value in fields.items() if value}, _nginx_time(time), NGINX)
-
-
-@lru_cache(maxsize=4096)
-def _nginx_time(text: str) -> int:
-    """Parse ``2023/05/01 10:00:00`` (in the server's time zone, which the log does not name: taken as UTC)."""
-    try:
-        return moment.from_text(text.replace("/", "-"))
-    except ValueError:
-        return moment.UNKNOWN
+    return Parsed({name: value for name, value in fields.items() if value}, times.iso(time.replace("/", "-")), NGINX)
