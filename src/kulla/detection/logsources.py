@@ -20,9 +20,26 @@ from functools import cache
 
 from kulla.detection.eventclass import ANY, EventClass, Match, Probe
 from kulla.detection.folding import fold
-from kulla.detection.logsource_tables import windows
+from kulla.detection.logsource_file import load_logsources
+from kulla.detection.logsource_tables import applications, cloud, endpoint, linux, network, web, windows
 from kulla.model.logsource import LogSource
 from kulla.telemetry.flatten import Fields
+
+__all__ = [
+    "ANY",
+    "CLASSES",
+    "PROBES",
+    "UNKNOWN",
+    "Catalogue",
+    "EventClass",
+    "Match",
+    "Probe",
+    "builtin",
+    "classify",
+    "fallback_class",
+    "load_logsources",
+    "reachable",
+]
 
 #: What one probe knows: (folded value or ANY, folded second or ANY or None) -> class.
 Entries = dict[tuple[str, str | None], EventClass]
@@ -31,10 +48,42 @@ PROBES: tuple[Probe, ...] = (
     windows.EVENT_TYPE,
     windows.CHANNEL,
     windows.PROVIDER,
+    network.ZEEK,
+    network.SURICATA,
+    cloud.CLOUDTRAIL,
+    cloud.M365,
+    cloud.RISK,
+    cloud.AZURE,
+    cloud.SIGN_IN,
+    cloud.DIRECTORY_AUDIT,
+    cloud.GCP,
+    cloud.GCP_EXPORT,
+    cloud.OKTA,
+    cloud.ONELOGIN,
+    cloud.GITHUB,
+    cloud.BITBUCKET,
+    cloud.KUBERNETES,
+    cloud.DUO,
+    applications.OPENCANARY,
+    network.FORTIGATE,
+    cloud.TABLE,
+    cloud.DATASET,
+    endpoint.ACTION,
+    linux.AUDITD,
+    linux.PROGRAM,
+    linux.IDENTIFIER,
     windows.ANY_CHANNEL,
 )
 
-CLASSES: tuple[EventClass, ...] = (*windows.CLASSES,)
+CLASSES: tuple[EventClass, ...] = (
+    *windows.CLASSES,
+    *network.CLASSES,
+    *cloud.CLASSES,
+    *applications.CLASSES,
+    *endpoint.CLASSES,
+    *linux.CLASSES,
+    *web.CLASSES,
+)
 
 UNKNOWN = EventClass("unknown", (LogSource(),))
 
@@ -73,9 +122,18 @@ class Catalogue:
     def fallback(self, base: LogSource) -> EventClass:
         """Return the class of an event of which only its reader's log source is known."""
         if base not in self._fallbacks:
-            known = (each for each in self.classes if each.sources[0] == base)
-            self._fallbacks[base] = next(known, None) or _made_up(base)
+            known = next((each for each in self.classes if each.sources[0] == base), None)
+            self._fallbacks[base] = known or self._made_up(base)
         return self._fallbacks[base]
+
+    def _made_up(self, base: LogSource) -> EventClass:
+        """Return a class for a log source that is no class's own, with the aliases of the closest wider one."""
+        parts = (base.product, base.category, base.service)
+        if not any(parts):
+            return UNKNOWN
+        wider = [each for each in self.classes if each.sources[0].covers(base)]
+        aliases = max(wider, key=lambda each: _narrowness(each.sources[0])).aliases if wider else ()
+        return EventClass("base/" + "/".join(part or ANY for part in parts), (base,), aliases=aliases)
 
 
 @cache
@@ -128,6 +186,6 @@ def _key(match: Match) -> tuple[str, str | None]:
     return fold(match.value), None if match.second is None else fold(match.second)
 
 
-def _made_up(base: LogSource) -> EventClass:
-    parts = (base.product, base.category, base.service)
-    return EventClass("base/" + "/".join(part or ANY for part in parts), (base,)) if any(parts) else UNKNOWN
+def _narrowness(source: LogSource) -> tuple[bool, bool, bool]:
+    """Order log sources by what says most about an event's fields: its service, then its category, then its product."""
+    return source.service is not None, source.category is not None, source.product is not None

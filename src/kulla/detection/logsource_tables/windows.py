@@ -45,7 +45,7 @@ _HASHES: Aliases = (
     ("sha256", ("process.hash.sha256", "file.hash.sha256")),
     ("Imphash", ("process.pe.imphash", "file.pe.imphash")),
 )
-_PROCESS_CREATION: Aliases = (
+PROCESS_CREATION: Aliases = (
     *_PROCESS,
     *_PARENT,
     *_HASHES,
@@ -57,7 +57,7 @@ _PROCESS_CREATION: Aliases = (
     ("Product", ("process.pe.product",)),
     ("FileVersion", ("process.pe.file_version",)),
 )
-_FILE: Aliases = (*_PROCESS, *_HASHES, ("TargetFilename", ("file.path",)))
+FILE: Aliases = (*_PROCESS, *_HASHES, ("TargetFilename", ("file.path",)))
 _LOADED: Aliases = (
     *_PROCESS,
     *_HASHES,
@@ -72,7 +72,7 @@ _LOADED: Aliases = (
     ("Signed", ("file.code_signature.signed",)),
 )
 _REGISTRY: Aliases = (*_PROCESS, ("TargetObject", ("registry.path",)), ("Details", ("registry.data.strings",)))
-_NETWORK: Aliases = (
+NETWORK: Aliases = (
     *_PROCESS,
     ("Protocol", ("network.transport",)),
     ("SourceIp", ("source.ip",)),
@@ -82,7 +82,7 @@ _NETWORK: Aliases = (
     ("DestinationHostname", ("destination.domain",)),
     ("DestinationPort", ("destination.port",)),
 )
-_DNS: Aliases = (
+DNS: Aliases = (
     *_PROCESS,
     ("QueryName", ("dns.question.name",)),
     ("query", ("QueryName", "dns.question.name")),
@@ -92,9 +92,9 @@ _PIPE: Aliases = (*_PROCESS, ("PipeName", ("file.name",)))
 
 #: (Sysmon event id, categories, aliases).
 SYSMON: tuple[tuple[int, tuple[str, ...], Aliases], ...] = (
-    (1, ("process_creation",), _PROCESS_CREATION),
-    (2, ("file_change",), _FILE),
-    (3, ("network_connection",), _NETWORK),
+    (1, ("process_creation",), PROCESS_CREATION),
+    (2, ("file_change",), FILE),
+    (3, ("network_connection",), NETWORK),
     (4, ("sysmon_status",), ()),
     (5, ("process_termination",), _PROCESS),
     (6, ("driver_load",), _LOADED),
@@ -102,25 +102,25 @@ SYSMON: tuple[tuple[int, tuple[str, ...], Aliases], ...] = (
     (8, ("create_remote_thread",), _SOURCE_PROCESS),
     (9, ("raw_access_thread",), (*_PROCESS, ("Device", ("file.path",)))),
     (10, ("process_access",), _SOURCE_PROCESS),
-    (11, ("file_event",), _FILE),
+    (11, ("file_event",), FILE),
     (12, ("registry_add", "registry_delete", "registry_event"), _REGISTRY),
     (13, ("registry_set", "registry_event"), _REGISTRY),
     (14, ("registry_rename", "registry_event"), _REGISTRY),
-    (15, ("create_stream_hash",), _FILE),
+    (15, ("create_stream_hash",), FILE),
     (16, ("sysmon_status",), ()),
     (17, ("pipe_created",), _PIPE),
     (18, ("pipe_created",), _PIPE),
     (19, ("wmi_event",), _PROCESS),
     (20, ("wmi_event",), (*_PROCESS, ("Destination", ("process.executable",)))),
     (21, ("wmi_event",), _PROCESS),
-    (22, ("dns_query", "dns"), _DNS),
-    (23, ("file_delete",), _FILE),
+    (22, ("dns_query", "dns"), DNS),
+    (23, ("file_delete",), FILE),
     (24, ("clipboard_capture",), (*_PROCESS, *_HASHES)),
     (25, ("process_tampering",), (*_PROCESS, ("Type", ("message",)))),
-    (26, ("file_delete", "file_delete_detected"), _FILE),
-    (27, ("file_block_executable",), _FILE),
-    (28, ("file_block_shredding",), _FILE),
-    (29, ("file_executable_detected",), _FILE),
+    (26, ("file_delete", "file_delete_detected"), FILE),
+    (27, ("file_block_executable",), FILE),
+    (28, ("file_block_shredding",), FILE),
+    (29, ("file_executable_detected",), FILE),
     (255, ("sysmon_error",), (("ID", ("error.code",)),)),
 )
 
