@@ -12,6 +12,8 @@ from __future__ import annotations
 
 #: Keys that leave no trace where their value is an object or a list, as ways from the root, in exact case (ECS has an ``event`` of
 #: its own). ``*`` stands for any one key. Each prefix of a way is listed too.
+#: ``winlog.user`` and ``winlog.process`` tell who wrote the log (for Sysmon always SYSTEM); they are here so that their name, domain
+#: and pid do not become values of ECS's ``user`` and ``process``, which tell whom the event is about.
 TRANSPARENT: tuple[tuple[str, ...], ...] = (
     ("Event",),
     ("Event", "System"),
@@ -25,10 +27,14 @@ TRANSPARENT: tuple[tuple[str, ...], ...] = (
     ("winlog",),
     ("winlog", "event_data"),
     ("winlog", "user_data"),
+    ("winlog", "user"),
+    ("winlog", "process"),
     ("_source",),
     ("_source", "winlog"),
     ("_source", "winlog", "event_data"),
     ("_source", "winlog", "user_data"),
+    ("_source", "winlog", "user"),
+    ("_source", "winlog", "process"),
     ("_source", "Event"),
     ("_source", "Event", "System"),
     ("_source", "Event", "EventData"),
