@@ -18,7 +18,7 @@ from kulla.telemetry.fields import TEXT_KEY, TRANSPARENT, name_key
 MAX_DEPTH = 64
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_Edge = tuple[str, ...]
+Way = tuple[str, ...]
 _TRANSPARENT = frozenset(TRANSPARENT)
 
 
@@ -55,13 +55,13 @@ class Fields:
         return next((v.text for v in self.get(name) if v.kind not in (Kind.NULL, Kind.CONTAINER)), None)
 
 
-class _Number(str):
+class Number(str):
     """A JSON number by its text."""
 
     __slots__ = ()
 
 
-class _Object(list[tuple[str, Any]]):
+class Object(list[tuple[str, Any]]):
     """A JSON object with its keys as they stand, repeated ones included."""
 
     __slots__ = ()
@@ -71,9 +71,22 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number, parse_constant=_refuse, strict=False
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=Object, parse_int=Number, parse_float=Number, parse_constant=_refuse, strict=False)
+
+
+def parse(event: bytes) -> Object:
+    """Return one JSON object with repeated keys kept and numbers as their text.
+
+    Raises:
+        ValueError: not one JSON object.
+    """
+    try:
+        parsed = _DECODER.decode(event.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(parsed, Object):
+        raise ValueError("not a JSON object")
+    return parsed
 
 
 def flatten(event: bytes) -> Fields:
@@ -84,35 +97,29 @@ def flatten(event: bytes) -> Fields:
     Raises:
         ValueError: not one JSON object, or nested deeper than MAX_DEPTH.
     """
-    try:
-        parsed = _DECODER.decode(event.decode("utf-8"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(parsed, _Object):
-        raise ValueError("not a JSON object")
     values: dict[str, list[Value]] = {}
-    for name, value in _walk(parsed, (), "", 1):
+    for name, value in _walk(parse(event), (), "", 1):
         values.setdefault(name_key(name), []).append(value)
     return Fields(values)
 
 
-def _walk(node: Any, edge: _Edge | None, path: str, depth: int) -> Iterator[tuple[str, Value]]:
-    """Yield (joined path, value) for all of ``node``; ``edge`` is the transparent way so far, None once left."""
+def _walk(node: Any, way: Way | None, path: str, depth: int) -> Iterator[tuple[str, Value]]:
+    """Yield (joined path, value) for all of ``node``; ``way`` is the transparent way so far, None once left."""
     if not isinstance(node, list):
         yield path, _leaf(node)
         return
     if depth > MAX_DEPTH:
         raise ValueError("nested too deeply")
-    if isinstance(node, _Object):
+    if isinstance(node, Object):
         for raw, value in node:
-            yield from _walk_member(_clean(raw), value, edge, path, depth)
+            yield from _walk_member(clean(raw), value, way, path, depth)
     else:
         for item in node:
-            yield from _walk(item, edge, path, depth + 1)
+            yield from _walk(item, way, path, depth + 1)
 
 
-def _walk_member(key: str, value: Any, edge: _Edge | None, path: str, depth: int) -> Iterator[tuple[str, Value]]:
-    step = _step(edge, key) if isinstance(value, list) else None
+def _walk_member(key: str, value: Any, way: Way | None, path: str, depth: int) -> Iterator[tuple[str, Value]]:
+    step = step_into(way, key) if isinstance(value, list) else None
     named = step is None and not (key == TEXT_KEY and path)
     inner = (f"{path}.{key}" if path else key) if named else path
     if named and isinstance(value, list):
@@ -120,22 +127,23 @@ def _walk_member(key: str, value: Any, edge: _Edge | None, path: str, depth: int
     yield from _walk(value, step, inner, depth + 1)
 
 
-def _step(edge: _Edge | None, key: str) -> _Edge | None:
+def step_into(way: Way | None, key: str) -> Way | None:
     """Return the transparent way after ``key``, or None where the key names a field."""
-    if edge is None:
+    if way is None:
         return None
-    return next((way for way in ((*edge, key), (*edge, "*")) if way in _TRANSPARENT), None)
+    return next((longer for longer in ((*way, key), (*way, "*")) if longer in _TRANSPARENT), None)
 
 
 def _leaf(node: Any) -> Value:
-    if isinstance(node, _Number):
+    if isinstance(node, Number):
         return Value(str(node), Kind.NUMBER)
     if isinstance(node, str):
-        return Value(_clean(node), Kind.TEXT)
+        return Value(clean(node), Kind.TEXT)
     if node is None:
         return Value("", Kind.NULL)
     return Value("true" if node else "false", Kind.BOOLEAN)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return ``text`` with unpaired surrogates replaced by U+FFFD."""
     return _SURROGATE.sub("\ufffd", text)
