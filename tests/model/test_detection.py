@@ -53,7 +53,7 @@ def test_unknown_keys_are_ignored() -> None:
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"{}", b'{"schema": "kulla.detection/9", "rule": {}}', b'{"rule": 3}', b"{" * 9999, b"\xff"])
 def test_what_is_no_detection_is_a_value_error(line: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Detection.from_json(line)
 
 

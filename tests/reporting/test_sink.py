@@ -15,9 +15,18 @@ from kulla.model.errors import KullaError, UsageError
 from kulla.reporting.sink import OutputError, open_output
 
 
-def fill(path: Path, data: bytes = b"result\n", *, force: bool = False) -> None:
+def fill(path: Path, data: bytes = b"result\n", *, force: bool = False, then: Callable[[], object] = lambda: None) -> None:
+    """Write ``data``, then do something before the block ends."""
     with open_output(str(path), force=force) as sink:
         sink.write(data)
+        then()
+
+
+def raising(failure: BaseException) -> Callable[[], object]:
+    def stop() -> object:
+        raise failure
+
+    return stop
 
 
 def test_the_file_appears_only_when_complete(tmp_path: Path) -> None:
@@ -32,9 +41,8 @@ def test_the_file_appears_only_when_complete(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit, UsageError])
 def test_nothing_is_left_after_a_failure(tmp_path: Path, failure: type[BaseException]) -> None:
-    with pytest.raises(failure), open_output(str(tmp_path / "out")) as sink:
-        sink.write(b"half")
-        raise failure("stop")
+    with pytest.raises(failure):
+        fill(tmp_path / "out", then=raising(failure("stop")))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -51,18 +59,16 @@ def test_an_existing_file_is_kept_without_force(tmp_path: Path) -> None:
 def test_the_old_file_stays_when_a_forced_run_fails(tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.write_bytes(b"old")
-    with pytest.raises(RuntimeError), open_output(str(target), force=True) as sink:
-        sink.write(b"half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fill(target, force=True, then=raising(RuntimeError()))
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "out"
-    with pytest.raises(UsageError, match="exists"), open_output(str(target)) as sink:
-        sink.write(b"mine")
-        target.write_bytes(b"somebody else's")
+    with pytest.raises(UsageError, match="exists"):
+        fill(target, then=lambda: target.write_bytes(b"somebody else's"))
     assert target.read_bytes() == b"somebody else's"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -145,7 +145,7 @@ def test_csv_of_a_correlation_counts_its_records() -> None:
 @pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize("color", [True, False])
 @pytest.mark.parametrize("width", [40, 80, 160])
-def test_a_table_shows_hostile_text_harmless(width: int, color: bool, live: bool) -> None:  # noqa: FBT001
+def test_a_table_shows_hostile_text_harmless(width: int, color: bool, live: bool) -> None:
     text = written("table", lines(hostile(), hostile()), look=Look(width, color, live)).decode()
     assert has_no_controls(text.replace("\x1b[", "") if color else text)
     assert "\x1b[2J" not in text

@@ -178,7 +178,7 @@ class Detection:
         """
         data = _loads(line)
         if not isinstance(data, dict):
-            raise ValueError("a detection is a JSON object")  # noqa: TRY004 - one error for all that cannot be parsed
+            raise ValueError("a detection is a JSON object")
         return cls.from_dict(data)
 
     def to_dict(self) -> dict[str, Any]:
@@ -205,8 +205,7 @@ class Detection:
 
 
 def _records(data: Mapping[str, Any]) -> tuple[Record, ...]:
-    several = _list(data.get("records"))
-    found = several if several else [data.get("record")]
+    found = _list(data.get("records")) or [data.get("record")]
     return tuple(Record.from_dict(record) for record in found if isinstance(record, dict))
 
 

@@ -16,9 +16,22 @@ SCHEMA = "kulla.scan-summary/1"
 #: What can become of a rule, in the order of the accounting line.
 STATES = ("evaluated", "logsource_absent", "field_absent", "unsupported", "invalid")
 
-#: Kinds of problems that do not make the input incomplete (exit code 3): they concern rules and indicators,
-#: or tell of a repair after which everything was read.
-COMPLETE_KINDS = frozenset({"invalid-rule", "unsupported-rule", "invalid-indicator", "duplicate-rule", "invalid-utf8"})
+#: Kinds of problems that do not make the input incomplete (exit code 3): everything was read, but a rule or an
+#: indicator is wrong, a byte was replaced, or an event lacks what a correlation counts. All other kinds do.
+COMPLETE_KINDS = frozenset(
+    {
+        "invalid-rule",
+        "unsupported-rule",
+        "duplicate-rule",
+        "invalid-indicator",
+        "invalid-utf8",
+        "no-time",
+        "late-hit",
+        "no-value",
+        "not-a-number",
+        "no-group-value",
+    }
+)
 
 #: Exit codes of style.md, "Command line".
 EXIT_OK, EXIT_FAILED, EXIT_INCOMPLETE = 0, 1, 3

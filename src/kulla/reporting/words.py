@@ -41,6 +41,9 @@ STATE_WORDS = {
     "invalid": "invalid",
 }
 
+_STEP = 1000
+_TENTHS_UNTIL, _MINUTE, _HOUR = 10, 60, 3600
+
 
 def known_level(level: str) -> str:
     """Return ``level`` if Sigma knows it, else informational."""
@@ -69,26 +72,28 @@ def counted(value: int, one: str, many: str) -> str:
     return f"{value:,} {one if value == 1 else many}"
 
 
-def size(value: int) -> str:
+def size(value: float) -> str:
     """Return bytes in the unit that reads best (``1.2 GB``, powers of ten)."""
-    amount = float(value)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if amount < 1000 or unit == "TB":
+    if value < _STEP:
+        return f"{value:.0f} B"
+    amount, unit = float(value), "B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= _STEP
+        if amount < _STEP:
             break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+    return f"{amount:.1f} {unit}"
 
 
 def duration(seconds: float) -> str:
     """Return ``0.4 s``, ``42 s``, ``3 min 20 s`` or ``2 h 05 min``."""
-    if seconds < 10:
+    if seconds < _TENTHS_UNTIL:
         return f"{max(seconds, 0.0):.1f} s"
     whole = round(seconds)
-    if whole < 60:
+    if whole < _MINUTE:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
+    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
 
 
 def clock(time: str | None) -> str:

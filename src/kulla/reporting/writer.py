@@ -18,7 +18,8 @@ from kulla.model.summary import ScanSummary
 class ByteSink(Protocol):
     """Takes the bytes of an output: an open file, standard output, a buffer in a test."""
 
-    def write(self, data: bytes, /) -> object: ...
+    def write(self, data: bytes, /) -> object:
+        """Take all of ``data``."""
 
 
 class Writer(Protocol):
