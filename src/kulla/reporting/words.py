@@ -42,6 +42,7 @@ STATE_WORDS = {
 }
 
 _STEP = 1000
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 _TENTHS_UNTIL, _MINUTE, _HOUR = 10, 60, 3600
 
 
@@ -74,14 +75,11 @@ def counted(value: int, one: str, many: str) -> str:
 
 def size(value: float) -> str:
     """Return bytes in the unit that reads best (``1.2 GB``, powers of ten)."""
-    if value < _STEP:
-        return f"{value:.0f} B"
-    amount, unit = float(value), "B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        amount /= _STEP
-        if amount < _STEP:
-            break
-    return f"{amount:.1f} {unit}"
+    power = 0
+    while value >= _STEP and power < len(_UNITS) - 1:
+        value /= _STEP
+        power += 1
+    return f"{value:.{1 if power else 0}f} {_UNITS[power]}"
 
 
 def duration(seconds: float) -> str:
