@@ -81,8 +81,8 @@ CLASSES: tuple[EventClass, ...] = (
     *cloud.CLASSES,
     *applications.CLASSES,
     *endpoint.CLASSES,
-    *linux.CLASSES,
     *web.CLASSES,
+    *linux.CLASSES,
 )
 
 UNKNOWN = EventClass("unknown", (LogSource(),))

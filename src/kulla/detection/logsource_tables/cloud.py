@@ -39,8 +39,8 @@ _ACTIVITY: Aliases = (
 _ACTIVITY_NAMES = ("operationName", "activityDisplayName", "properties.activityDisplayName")
 _AUDIT: Aliases = (
     ("properties.message", _ACTIVITY_NAMES),
-    ("OperationName", _ACTIVITY_NAMES),
-    ("ActivityDisplayName", _ACTIVITY_NAMES),
+    ("OperationName", _ACTIVITY_NAMES[1:]),
+    ("ActivityDisplayName", (_ACTIVITY_NAMES[0], _ACTIVITY_NAMES[2])),
     ("ActivityType", _ACTIVITY_NAMES),
     ("Category", ("properties.category",)),
     ("LoggedByService", ("properties.loggedByService",)),

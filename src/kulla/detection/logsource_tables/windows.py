@@ -32,6 +32,7 @@ _SOURCE_PROCESS: Aliases = (
     ("SourceProcessGuid", ("process.entity_id",)),
     ("SourceProcessId", ("process.pid",)),
     ("SourceThreadId", ("process.thread.id",)),
+    ("RuleName", ("rule.name",)),
 )
 _PARENT: Aliases = (
     ("ParentImage", ("process.parent.executable",)),
