@@ -27,7 +27,7 @@ class Item:
         time: when it counts; for an inner correlation with complete windows, the end of its window.
         rules: the references that hit, without repetition, in the rule's order.
         value: for the types on values: a number, or the folded text (of several fields joined).
-        records, count: the events that stand behind it, at most MAX_RECORDS of ``count``.
+        records, count: the events that stand behind it in order, at most MAX_RECORDS of ``count``.
         last: time of the last of those.
     """
 

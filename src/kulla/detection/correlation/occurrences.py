@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kulla.detection.correlation.measures import Item
-from kulla.detection.correlation.model import Correlation, Hit, Locator, Number
+from kulla.detection.correlation.model import MAX_RECORDS, Correlation, Hit, Locator, Number
 from kulla.detection.correlation.windows import Group
 from kulla.detection.folding import fold
 
@@ -151,7 +151,8 @@ def _joined(one: Item, other: Item) -> Item:
     records = {record.place: record for record in (*one.records, *other.records)}
     count = one.count + other.count - (len(one.records) + len(other.records) - len(records))
     rules = tuple(dict.fromkeys((*one.rules, *other.rules)))
-    return replace(one, rules=rules, records=tuple(records.values()), count=count, last=max(one.last, other.last))
+    ordered = tuple(sorted(records.values(), key=lambda record: record.place))[:MAX_RECORDS]
+    return replace(one, rules=rules, records=ordered, count=count, last=max(one.last, other.last))
 
 
 def needed_fields(correlations: Iterable[Correlation]) -> dict[str, tuple[str, ...]]:
