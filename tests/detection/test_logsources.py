@@ -117,6 +117,8 @@ def test_answers_lists_the_own_field_first_and_each_once() -> None:
         ({"Channel": "ForwardedEvents", "SourceName": "Microsoft-Windows-Sysmon", "EventID": 11}, "windows/sysmon/11"),
         ({"Channel": "Security", "EventID": 4688}, "windows/security/4688"),
         ({"Channel": "Security", "EventID": 4624}, "windows/security"),
+        ({"LogName": "Security", "EventCode": 4688, "SourceName": "Microsoft Windows security auditing."}, "windows/security/4688"),
+        ({"id": {"applicationName": "admin"}, "events": [{"name": "REMOVE_PRIVILEGE"}]}, "gcp/google_workspace.admin"),
         ({"Channel": "Strange-Channel/Admin", "EventID": 4}, "windows/other"),
         ({"Channel": None, "EventID": 4, "Provider_Name": "Nobody"}, "unknown"),
         ({"Provider_Name": "Microsoft-Windows-Eventlog", "EventID": 1102}, "windows/eventlog/1102"),
@@ -183,9 +185,11 @@ def test_a_program_counts_only_where_the_reader_says_linux() -> None:
     assert name_of({"program": "sshd"}) == "unknown"
 
 
-def test_a_command_line_makes_an_auditd_event_a_process_creation() -> None:
+def test_what_the_auditd_reader_adds_tells_the_category() -> None:
     auditd = LogSource("linux", None, "auditd")
     assert name_of({"type": ["SYSCALL", "EXECVE"], "CommandLine": "id", "Image": "/usr/bin/id"}, auditd) == "linux/auditd/execve"
+    assert name_of({"type": ["SYSCALL", "PATH"], "TargetFilename": "/etc/cron.d/a"}, auditd) == "linux/auditd/create"
+    assert name_of({"type": ["SYSCALL", "SOCKADDR"], "DestinationIp": "198.51.100.7"}, auditd) == "linux/auditd/connect"
     assert name_of({"type": "USER_LOGIN"}, auditd) == "linux/auditd"
     assert name_of({"CommandLine": "id"}, LINUX) == "base/linux/*/*"
 
@@ -299,7 +303,7 @@ def test_a_sites_class_can_take_over_a_pair_that_kulla_knows() -> None:
 
 def _evtx(path: Path) -> Iterator[Fields]:
     for record in PyEvtxParser(str(path)).records_json():
-        if not isinstance(record, Exception):
+        if isinstance(record, dict):
             yield flatten(record["data"].encode())
 
 

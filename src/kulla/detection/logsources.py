@@ -58,6 +58,7 @@ PROBES: tuple[Probe, ...] = (
     cloud.DIRECTORY_AUDIT,
     cloud.GCP,
     cloud.GCP_EXPORT,
+    cloud.WORKSPACE_REPORT,
     cloud.OKTA,
     cloud.ONELOGIN,
     cloud.GITHUB,
@@ -69,7 +70,9 @@ PROBES: tuple[Probe, ...] = (
     cloud.TABLE,
     cloud.DATASET,
     endpoint.ACTION,
-    linux.AUDITD,
+    linux.EXECUTES,
+    linux.CREATES,
+    linux.CONNECTS,
     linux.PROGRAM,
     linux.IDENTIFIER,
     windows.ANY_CHANNEL,
@@ -96,7 +99,7 @@ class Catalogue:
         probes: in the order in which they are tried; a site's own first.
     """
 
-    __slots__ = ("_fallbacks", "_tables", "classes", "probes")
+    __slots__ = ("_fallbacks", "_reachable", "_tables", "classes", "probes")
 
     def __init__(self, site: tuple[EventClass, ...] = ()) -> None:
         self.classes = (*site, *CLASSES)
@@ -104,6 +107,7 @@ class Catalogue:
         self.probes = (*(probe for probe in own if probe not in PROBES), *PROBES)
         self._tables: dict[LogSource, tuple[Entries, ...]] = {}
         self._fallbacks: dict[LogSource, EventClass] = {}
+        self._reachable: dict[LogSource, bool] = {}
 
     def table(self, base: LogSource) -> tuple[Entries, ...]:
         """Return what each of ``probes`` knows about events whose reader says ``base``."""
@@ -125,6 +129,12 @@ class Catalogue:
             known = next((each for each in self.classes if each.sources[0] == base), None)
             self._fallbacks[base] = known or self._made_up(base)
         return self._fallbacks[base]
+
+    def reaches(self, rule: LogSource) -> bool:
+        """Return whether there is a class to which a rule with this log source applies."""
+        if rule not in self._reachable:
+            self._reachable[rule] = any(each.covered_by(rule) for each in self.classes)
+        return self._reachable[rule]
 
     def _made_up(self, base: LogSource) -> EventClass:
         """Return a class for a log source that is no class's own, with the aliases of the closest wider one."""
@@ -159,8 +169,12 @@ def fallback_class(base: LogSource) -> EventClass:
 
 
 def reachable(rule: LogSource, catalogue: Catalogue | None = None) -> bool:
-    """Return whether there can be an event to which a rule with this log source applies."""
-    return any(each.covered_by(rule) for each in (catalogue or builtin()).classes)
+    """Return whether Kulla knows of a kind of event to which a rule with this log source applies.
+
+    A rule that is reachable but met no such event: the log source is absent in this data. One that is not reachable: the
+    log source is not known to Kulla, and a site's own table is needed (``load_logsources``).
+    """
+    return (catalogue or builtin()).reaches(rule)
 
 
 def _look_up(fields: Fields, probe: Probe, entries: Entries) -> EventClass | None:

@@ -19,6 +19,7 @@ DIRECTORY_AUDIT = Probe("activitydisplayname", "loggedbyservice")
 M365 = Probe("workload", "operation")
 GCP = Probe("protopayload.servicename")
 GCP_EXPORT = Probe("data.protopayload.servicename")
+WORKSPACE_REPORT = Probe("id.applicationname")
 OKTA = Probe("displaymessage", "eventtype")
 ONELOGIN = Probe("event_type_id")
 GITHUB = Probe("_document_id", "action")
@@ -91,9 +92,9 @@ _GCP: Aliases = (
 )
 _WORKSPACE: Aliases = (
     ("eventService", ("protoPayload.serviceName", "data.protoPayload.serviceName")),
-    ("eventName", ("protoPayload.metadata.event.eventName", "data.protoPayload.metadata.event.eventName")),
-    ("setting_name", ("protoPayload.metadata.event.parameter.value",)),
-    ("new_value", ("protoPayload.metadata.event.parameter.value",)),
+    ("eventName", ("protoPayload.metadata.event.eventName", "data.protoPayload.metadata.event.eventName", "events.name")),
+    ("setting_name", ("protoPayload.metadata.event.parameter.value", "events.parameters.value")),
+    ("new_value", ("protoPayload.metadata.event.parameter.value", "events.parameters.value")),
     ("protoPayload.serviceName", ("data.protoPayload.serviceName",)),
     ("protoPayload.metadata.event.eventName", ("data.protoPayload.metadata.event.eventName",)),
 )
@@ -144,9 +145,11 @@ def _azure(service: str, categories: str, tables: str, aliases: Aliases) -> Even
     return EventClass(f"azure/{service}", tuple(LogSource("azure", None, each) for each in services), matches, aliases)
 
 
-def _google(service: str, value: str, aliases: Aliases) -> EventClass:
-    matches = (Match(GCP, value), Match(GCP_EXPORT, value))
-    return EventClass(f"gcp/{service}", (LogSource("gcp", None, service), LogSource("gcp", None, "gcp.audit")), matches, aliases)
+def _workspace(application: str) -> EventClass:
+    api, service = f"{application}.googleapis.com", f"google_workspace.{application}"
+    matches = (Match(GCP, api), Match(GCP_EXPORT, api), Match(WORKSPACE_REPORT, application), Match(DATASET, service))
+    sources = (LogSource("gcp", None, service), LogSource("gcp", None, "gcp.audit"))
+    return EventClass(f"gcp/{service}", sources, matches, (*_GCP, *_WORKSPACE))
 
 
 def _one(product: str, service: str, *matches: Match, aliases: Aliases = ()) -> EventClass:
@@ -169,8 +172,8 @@ CLASSES: tuple[EventClass, ...] = (
         _UNIFIED,
     ),
     _one("m365", "audit", Match(M365, ANY, ANY), Match(TABLE, "OfficeActivity"), aliases=_UNIFIED),
-    _google("google_workspace.admin", "admin.googleapis.com", (*_GCP, *_WORKSPACE)),
-    _google("google_workspace.login", "login.googleapis.com", (*_GCP, *_WORKSPACE)),
+    _workspace("admin"),
+    _workspace("login"),
     _one("gcp", "gcp.audit", Match(GCP, ANY), Match(GCP_EXPORT, ANY), Match(DATASET, "gcp.audit"), aliases=_GCP),
     _one("okta", "okta", Match(OKTA, ANY, ANY)),
     _one("onelogin", "onelogin.events", Match(ONELOGIN, ANY)),

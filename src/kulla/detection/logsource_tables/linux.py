@@ -9,8 +9,11 @@ from __future__ import annotations
 from kulla.detection.eventclass import ANY, EventClass, Match, Probe
 from kulla.model.logsource import LogSource
 
-#: The auditd reader adds CommandLine to an event with an EXECVE record, and only there.
-AUDITD = Probe("commandline")
+#: The auditd reader adds CommandLine to an event with an EXECVE record, TargetFilename to one that creates a file and DestinationIp
+#: to one with an internet address, and only there.
+EXECUTES = Probe("commandline")
+CREATES = Probe("targetfilename")
+CONNECTS = Probe("destinationip")
 PROGRAM = Probe("program")
 IDENTIFIER = Probe("syslog_identifier")
 
@@ -62,13 +65,15 @@ def _daemon(name: str, programs: str, services: tuple[str, ...]) -> tuple[EventC
     return _program(name, programs, tuple(LogSource("linux", None, service) for service in services))
 
 
+def _audited(name: str, category: str, probe: Probe) -> EventClass:
+    sources = (LogSource("linux", category, "auditd"),)
+    return EventClass(f"linux/auditd/{name}", sources, (Match(probe, ANY),), requires=LogSource("linux", None, "auditd"))
+
+
 CLASSES: tuple[EventClass, ...] = (
-    EventClass(
-        "linux/auditd/execve",
-        (LogSource("linux", "process_creation", "auditd"),),
-        (Match(AUDITD, ANY),),
-        requires=LogSource("linux", None, "auditd"),
-    ),
+    _audited("execve", "process_creation", EXECUTES),
+    _audited("create", "file_event", CREATES),
+    _audited("connect", "network_connection", CONNECTS),
     EventClass("linux/auditd", (LogSource("linux", None, "auditd"),)),
     *(each for row in _DAEMONS for each in _daemon(*row)),
     *(each for row in _APPLICATIONS for each in _program(*row)),
