@@ -226,6 +226,12 @@ def test_a_base_without_a_class_of_its_own_has_the_aliases_of_the_wider_one() ->
     assert "cs(user-agent)" in made.answers("cs-user-agent")
 
 
+def test_all_classes_are_those_of_the_table_and_the_made_up_ones_and_last_the_unknown() -> None:
+    bases = (LogSource("acme"), WINDOWS, LogSource(), LogSource("acme"))
+    made = fallback_class(LogSource("acme"))
+    assert builtin().classes_for(bases) == (*CLASSES, made, UNKNOWN)
+
+
 def test_nothing_known_is_unknown_and_answers_no_rule_with_a_log_source() -> None:
     assert fallback_class(LogSource()) is UNKNOWN
     assert not UNKNOWN.covered_by(WINDOWS)

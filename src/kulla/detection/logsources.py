@@ -15,7 +15,7 @@ their aliases too (``EventClass.answers``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from kulla.detection.eventclass import ANY, EventClass, Match, Probe
@@ -129,6 +129,11 @@ class Catalogue:
             known = next((each for each in self.classes if each.sources[0] == base), None)
             self._fallbacks[base] = known or self._made_up(base)
         return self._fallbacks[base]
+
+    def classes_for(self, bases: Iterable[LogSource]) -> tuple[EventClass, ...]:
+        """Return every class that ``classify`` can give: ``classes``, the made-up ones of ``bases``, and last UNKNOWN."""
+        made_up = (self.fallback(base) for base in bases)
+        return tuple(dict.fromkeys((*self.classes, *(each for each in made_up if each is not UNKNOWN), UNKNOWN)))
 
     def reaches(self, rule: LogSource) -> bool:
         """Return whether there is a class to which a rule with this log source applies."""
