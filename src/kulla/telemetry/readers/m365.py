@@ -31,7 +31,7 @@ class M365CsvReader:
 
     def sniff(self, head: bytes) -> int:
         """Return 100 for a header with ``AuditData`` and a column of operations."""
-        lines = head_lines(head)
+        lines = [line for line in head_lines(head) if not line.startswith("#TYPE ")]
         names = set(unique_names(_cells(lines[0]))) if lines else set()
         return 100 if "AuditData" in names and names & {"Operations", "Operation", "RecordType"} else 0
 
