@@ -52,7 +52,7 @@ def probed(index: IndicatorIndex, text: str, mode: int, *, room: int = 256) -> l
     # Surrounded by other bytes, which must not be looked at.
     buffer = np.frombuffer(b"evil.exam" + folded + b"ple/evil", dtype=np.uint8)
     out = np.full(room, -1, dtype=np.int64)
-    count = probe_value(buffer, 9, 9 + len(folded), mode, index.arrays, out, 0)
+    count = probe_value(buffer, 9, 9 + len(folded), mode, index.table, out, 0)
     assert (out[count:] == -1).all()
     return out[:count].tolist()
 
@@ -94,7 +94,7 @@ def test_any_bytes_are_probed_without_harm(data: bytes, mode: int):
 
     index = index_of((T.IPV4, "192.0.2.7", False), (T.DOMAIN, "evil.example", True), (T.URL, "http://evil.example/", False))
     out = np.zeros(4, dtype=np.int64)
-    assert probe_value(np.frombuffer(data + b"\0", dtype=np.uint8), 0, len(data), mode, index.arrays, out, 0) >= 0
+    assert probe_value(np.frombuffer(data + b"\0", dtype=np.uint8), 0, len(data), mode, index.table, out, 0) >= 0
 
 
 def test_more_hits_than_room_are_counted_and_not_written():
@@ -104,7 +104,7 @@ def test_more_hits_than_room_are_counted_and_not_written():
 
     buffer = np.frombuffer(text.encode(), dtype=np.uint8)
     out = np.full(8, -1, dtype=np.int64)
-    assert probe_value(buffer, 0, len(buffer), int(Mode.SCAN), index.arrays, out, 3) == 23
+    assert probe_value(buffer, 0, len(buffer), int(Mode.SCAN), index.table, out, 3) == 23
     assert (out[:3] == -1).all()
     assert len(set(out[3:].tolist())) == 5
 
@@ -115,8 +115,8 @@ def test_hits_of_an_earlier_value_stay_and_may_come_again():
 
     buffer = np.frombuffer(b"192.0.2.7", dtype=np.uint8)
     out = np.full(4, -1, dtype=np.int64)
-    count = probe_value(buffer, 0, 9, int(Mode.IP), index.arrays, out, 0)
-    assert probe_value(buffer, 0, 9, int(Mode.IP), index.arrays, out, count) == 2
+    count = probe_value(buffer, 0, 9, int(Mode.IP), index.table, out, 0)
+    assert probe_value(buffer, 0, 9, int(Mode.IP), index.table, out, count) == 2
     assert out.tolist() == [0, 0, -1, -1]
 
 

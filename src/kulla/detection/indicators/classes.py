@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 ATOM = 1  # part of a word
 SIX = 2  # part of an IPv6 address
 STOP = 4  # ends a URL
-HEX = 8  # hexadecimal digit, lower case
-LOCAL = 16  # part of the name before the @ of a mail address
+LOCAL = 8  # part of the name before the @ of a mail address
 
 _DIGITS = b"0123456789"
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz"
@@ -17,7 +16,6 @@ _MEMBERS: tuple[tuple[int, bytes], ...] = (
     (ATOM, _DIGITS + _LETTERS + b"._-" + bytes(range(0x80, 0x100))),
     (SIX, _DIGITS + b"abcdef:."),
     (STOP, bytes(range(0x21)) + b"\x7f\"'<>`|^{}\\();"),
-    (HEX, _DIGITS + b"abcdef"),
     (LOCAL, _DIGITS + _LETTERS + b"._+-"),
 )
 

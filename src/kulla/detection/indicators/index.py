@@ -12,16 +12,15 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kulla.detection.indicators.classes import byte_classes
 from kulla.detection.indicators.hashing import NUMBERS, TREE, TYPES, address_key, address_keys, text_key, text_keys
 from kulla.detection.indicators.indicator_set import IndicatorSet
+from kulla.detection.indicators.layout import BITMAP, COUNT4, COUNT6, LENGTHS4, LENGTHS6, PRESENT, SEED, SLOT_MASK, SLOTS, WORD_MASK
 from kulla.detection.observables import Mode, observable_fields
-from kulla.model.observable import REGISTRY_ROOTS, Observable, ObservableType
+from kulla.model.observable import Observable, ObservableType
 
 _IPV4, _IPV6, _DOMAIN = NUMBERS[ObservableType.IPV4], NUMBERS[ObservableType.IPV6], NUMBERS[ObservableType.DOMAIN]
 _HALF = (1 << 64) - 1
@@ -48,47 +47,20 @@ MODE_TYPES: dict[Mode, frozenset[ObservableType]] = {
 }  # fmt: skip
 
 
-class Tables(NamedTuple):
-    """What the kernel needs, as arrays.
-
-    Attributes:
-        seed: uint64, one.
-        bits: uint64, a power of two of them; two bits of one word are set for each key.
-        keys: uint64, a power of two of them, 0 where empty.
-        groups: int32, the group of the key in the same place.
-        lengths4, lengths6: int64, prefix lengths that occur, 32 and 128 for single addresses.
-        present: int64, one; a bit for each number of a type that occurs.
-        classes: uint8, 256; classes of bytes.
-        spellings: uint8; the spellings of roots of the registry, one after the other.
-        roots: int64 (n, 6); of each spelling its start and end, those of its short form, those of ``hkcu\\``.
-    """
-
-    seed: NDArray[np.uint64]
-    bits: NDArray[np.uint64]
-    keys: NDArray[np.uint64]
-    groups: NDArray[np.int32]
-    lengths4: NDArray[np.int64]
-    lengths6: NDArray[np.int64]
-    present: NDArray[np.int64]
-    classes: NDArray[np.uint8]
-    spellings: NDArray[np.uint8]
-    roots: NDArray[np.int64]
-
-
 @dataclass(frozen=True, slots=True)
 class IndicatorIndex:
     """A set and the tables made from it.
 
     Attributes:
         indicators: the set.
-        arrays: for ``kernel.probe_value``.
+        table: uint64, for ``kernel.probe_value``; ``layout.py`` tells what stands where.
         field_modes: ``name_key`` of each field worth probing -> ``Mode`` as a number; only what the set can match.
         order: int32, terms sorted by key.
         group_starts: int32, where each group begins in ``order``; one more at the end.
     """
 
     indicators: IndicatorSet
-    arrays: Tables
+    table: NDArray[np.uint64]
     field_modes: dict[str, int]
     order: NDArray[np.int32]
     group_starts: NDArray[np.int32]
@@ -96,7 +68,7 @@ class IndicatorIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of memory, the set's included."""
-        return self.indicators.nbytes + sum(array.nbytes for array in self.arrays) + self.order.nbytes + self.group_starts.nbytes
+        return self.indicators.nbytes + self.table.nbytes + self.order.nbytes + self.group_starts.nbytes
 
     def terms_of(self, group: int) -> list[int]:
         """Return the terms of a group."""
@@ -109,16 +81,16 @@ class IndicatorIndex:
         return sorted({term for term in terms if self._matches(term, observable)})
 
     def _group(self, key: int) -> int:
-        keys = self.arrays.keys
-        place = (key >> 8) & (len(keys) - 1)
-        while keys[place]:
-            if int(keys[place]) == key:
-                return int(self.arrays.groups[place])
-            place = (place + 1) & (len(keys) - 1)
+        mask, slots = int(self.table[SLOT_MASK]), int(self.table[SLOTS])
+        place = (key >> 8) & mask
+        while kept := int(self.table[slots + 2 * place]):
+            if kept == key:
+                return int(self.table[slots + 2 * place + 1])
+            place = (place + 1) & mask
         return -1
 
     def _keys_for(self, observable: Observable) -> Iterator[int]:
-        seed, number = int(self.arrays.seed[0]), NUMBERS[observable.type]
+        seed, number = int(self.table[SEED]), NUMBERS[observable.type]
         text = observable.value.encode("utf-8", "replace")
         if number in (_IPV4, _IPV6):
             yield from self._address_keys(seed, number, observable.value)
@@ -131,9 +103,9 @@ class IndicatorIndex:
             yield text_key(seed, number, text)
 
     def _address_keys(self, seed: int, number: int, value: str) -> Iterator[int]:
-        width, lengths = (32, self.arrays.lengths4) if number == _IPV4 else (128, self.arrays.lengths6)
+        width, start, count = (32, LENGTHS4, COUNT4) if number == _IPV4 else (128, LENGTHS6, COUNT6)
         address = int(ip_network(value).network_address)
-        for length in lengths.tolist():
+        for length in self.table[start : start + int(self.table[count])].tolist():
             masked = (address >> (width - length)) << (width - length)
             yield address_key(seed, number, masked >> 64, masked & _HALF, length)
 
@@ -161,21 +133,24 @@ def build_index(indicators: IndicatorSet, seed: int | None = None) -> IndicatorI
     ordered = keys[order]
     first = np.flatnonzero(np.concatenate((np.ones(min(1, len(keys)), dtype=np.bool_), ordered[1:] != ordered[:-1])))
     present = {int(kind) for kind in np.unique(indicators.kinds)}
-    table_keys, groups = _table(ordered[first])
-    spellings, roots = _roots()
-    arrays = Tables(
-        seed=np.array([seed], dtype=np.uint64),
-        bits=_bitmap(ordered[first]),
-        keys=table_keys,
-        groups=groups,
-        lengths4=lengths4,
-        lengths6=lengths6,
-        present=np.array([sum(1 << kind for kind in present)], dtype=np.int64),
-        classes=byte_classes(),
-        spellings=spellings,
-        roots=roots,
-    )
-    return IndicatorIndex(indicators, arrays, _field_modes(present), order, np.append(first, len(keys)).astype(np.int32))
+    table = _laid_out(seed, present, (lengths4, lengths6), ordered[first])
+    return IndicatorIndex(indicators, table, _field_modes(present), order, np.append(first, len(keys)).astype(np.int32))
+
+
+def _laid_out(
+    seed: int, present: set[int], lengths: tuple[NDArray[np.int64], NDArray[np.int64]], keys: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    """Return the table of distinct, sorted keys; the group of a key is its place among them."""
+    bits, slots = _bitmap(keys), _slots(keys)
+    table = np.zeros(BITMAP + len(bits) + len(slots), dtype=np.uint64)
+    table[SEED], table[PRESENT] = seed, sum(1 << kind for kind in present)
+    table[WORD_MASK], table[SLOT_MASK], table[SLOTS] = len(bits) - 1, len(slots) // 2 - 1, BITMAP + len(bits)
+    table[COUNT4], table[COUNT6] = len(lengths[0]), len(lengths[1])
+    table[LENGTHS4 : LENGTHS4 + len(lengths[0])] = lengths[0]
+    table[LENGTHS6 : LENGTHS6 + len(lengths[1])] = lengths[1]
+    table[BITMAP : BITMAP + len(bits)] = bits
+    table[BITMAP + len(bits) :] = slots
+    return table
 
 
 def _field_modes(present: set[int]) -> dict[str, int]:
@@ -220,20 +195,22 @@ def _address_column(indicators: IndicatorSet, number: int, seed: int, keys: NDAr
     return np.unique(length).astype(np.int64)
 
 
-def _table(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
-    """Return the open-addressing table of distinct keys, at most half full; all keys move on together until each has a place."""
+def _slots(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return pairs (key, group) of an open-addressing table at most half full; all keys move on together until each has a place."""
     size = 1 << max(4, (2 * len(keys)).bit_length())
-    places, groups = np.zeros(size, dtype=np.uint64), np.full(size, -1, dtype=np.int32)
+    groups = np.full(size, -1, dtype=np.int64)
     waiting = np.arange(len(keys), dtype=np.int64)
     slots = (keys >> np.uint64(8)).astype(np.int64) & (size - 1)
     while len(waiting):
         free = groups[slots] < 0
         groups[slots[free]] = waiting[free]  # of several for one place the last stays
-        waiting, slots = waiting[groups[slots] != waiting], slots[groups[slots] != waiting]
-        slots = (slots + 1) & (size - 1)
+        left = groups[slots] != waiting
+        waiting, slots = waiting[left], (slots[left] + 1) & (size - 1)
+    pairs = np.zeros((size, 2), dtype=np.uint64)
     taken = groups >= 0
-    places[taken] = keys[groups[taken]]
-    return places, groups
+    pairs[taken, 0] = keys[groups[taken]]
+    pairs[taken, 1] = groups[taken].astype(np.uint64)
+    return pairs.ravel()
 
 
 def _bitmap(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -243,19 +220,3 @@ def _bitmap(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     wanted = (one << (keys & low)) | (one << ((keys >> np.uint64(6)) & low))
     np.bitwise_or.at(bits, (keys >> np.uint64(40)).astype(np.int64) & (words - 1), wanted)
     return bits
-
-
-def _roots() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return (spellings, roots) as in ``Tables``."""
-    data = bytearray()
-    rows = []
-
-    def placed(text: str) -> tuple[int, int]:
-        start = len(data)
-        data.extend(text.encode())
-        return start, len(data)
-
-    own_hive = placed("hkcu\\")
-    for spelling, short in (*REGISTRY_ROOTS, ("hku\\", "hku\\")):
-        rows.append((*placed(spelling), *placed(short), *own_hive))
-    return np.frombuffer(bytes(data), dtype=np.uint8), np.array(rows, dtype=np.int64)

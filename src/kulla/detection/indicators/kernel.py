@@ -11,7 +11,20 @@ from __future__ import annotations
 import numpy as np
 
 from kulla.detection.indicators import hashing
-from kulla.detection.indicators.classes import ATOM, HEX, LOCAL, SIX, STOP
+from kulla.detection.indicators.classes import ATOM, LOCAL, SIX, STOP, byte_classes
+from kulla.detection.indicators.layout import (
+    BITMAP,
+    COUNT4,
+    COUNT6,
+    LENGTHS4,
+    LENGTHS6,
+    PRESENT,
+    SEED,
+    SLOT_MASK,
+    SLOTS,
+    WORD_MASK,
+    root_spellings,
+)
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.observables import Mode
 from kulla.model.observable import MAX_BYTES, ObservableType
@@ -36,6 +49,8 @@ _T_PATH, _T_DIRECTORY, _T_USER = _T[ObservableType.FILE_PATH], _T[ObservableType
 _T_MUTEX, _T_KEY, _T_COMMAND = _T[ObservableType.MUTEX], _T[ObservableType.REGISTRY_KEY], _T[ObservableType.COMMAND_LINE]
 _T_MD5, _T_SHA1, _T_SHA256 = _T[ObservableType.MD5], _T[ObservableType.SHA1], _T[ObservableType.SHA256]
 _T_SHA512, _T_IMPHASH, _T_TREE = _T[ObservableType.SHA512], _T[ObservableType.IMPHASH], hashing.TREE
+_CLASSES = byte_classes()
+_SPELLINGS, _ROOTS = root_spellings()
 _TAGS = np.array([hashing.tag(number) for number in range(hashing.TREE + 1)], dtype=np.uint64)
 
 # What the set holds, one bit for each type.
@@ -90,13 +105,13 @@ def _finish(state):
 
 
 @kernel
-def _look_up(key, keys, groups, out, first, count):
+def _look_up(key, table, out, first, count):
     """Add the group of ``key``, once for each value; ``count`` runs on beyond the end of ``out``."""
-    mask = keys.shape[0] - 1
+    mask, slots = np.int64(table[SLOT_MASK]), np.int64(table[SLOTS])
     place = np.int64(key >> np.uint64(8)) & mask
-    while keys[place] != _NONE:
-        if keys[place] == key:
-            group = groups[place]
+    while table[slots + 2 * place] != _NONE:
+        if table[slots + 2 * place] == key:
+            group = np.int64(table[slots + 2 * place + 1])
             for seen in range(first, min(count, out.shape[0])):
                 if out[seen] == group:
                     return count
@@ -108,19 +123,18 @@ def _look_up(key, keys, groups, out, first, count):
 
 
 @inlined
-def _probe(key, tables, out, first, count):
+def _probe(key, table, out, first, count):
     """Ask the bitmap, which fits the second-level cache, and only then the table."""
-    bits = tables.bits
-    word = bits[np.int64(key >> np.uint64(40)) & (bits.shape[0] - 1)]
+    word = table[BITMAP + np.int64((key >> np.uint64(40)) & table[WORD_MASK])]
     wanted = (_ONE << (key & _SIX_BITS)) | (_ONE << ((key >> np.uint64(6)) & _SIX_BITS))
     if (word & wanted) != wanted:
         return count
-    return _look_up(key, tables.keys, tables.groups, out, first, count)
+    return _look_up(key, table, out, first, count)
 
 
 @inlined
-def _probe_state(state, number, tables, out, first, count):
-    return _probe(_finish(state ^ _TAGS[number]), tables, out, first, count)
+def _probe_state(state, number, table, out, first, count):
+    return _probe(_finish(state ^ _TAGS[number]), table, out, first, count)
 
 
 @inlined
@@ -132,10 +146,10 @@ def _run(state, buffer, start, end):
 
 
 @inlined
-def _whole(buffer, start, end, number, tables, out, first, count):
+def _whole(buffer, start, end, number, table, out, first, count):
     if end - start > MAX_BYTES:
         return count
-    return _probe_state(_run(tables.seed[0], buffer, start, end), number, tables, out, first, count)
+    return _probe_state(_run(table[SEED], buffer, start, end), number, table, out, first, count)
 
 
 # -- addresses
@@ -214,11 +228,12 @@ def _ipv6(buffer, start, end):
 
 
 @kernel
-def _networks(high, low, number, width, lengths, tables, out, first, count):
+def _networks(high, low, number, width, table, out, first, count):
     """Ask for an address in every prefix length that the set has; ``width`` is 32 or 128 bits."""
-    seed = tables.seed[0]
-    for index in range(lengths.shape[0]):
-        length = lengths[index]
+    seed = table[SEED]
+    start = LENGTHS4 if width == 32 else LENGTHS6
+    for index in range(start, start + np.int64(table[COUNT4 if width == 32 else COUNT6])):
+        length = np.int64(table[index])
         spare = width - length  # bits to clear
         masked_high, masked_low = high, _NONE
         if spare < 64:
@@ -230,26 +245,26 @@ def _networks(high, low, number, width, lengths, tables, out, first, count):
         else:
             masked_high = _NONE
         state = _finish(((seed ^ _TAGS[number] ^ np.uint64(length)) * _STEP) ^ masked_high)
-        count = _probe(_finish((state ^ masked_low) * _STEP), tables, out, first, count)
+        count = _probe(_finish((state ^ masked_low) * _STEP), table, out, first, count)
     return count
 
 
 @kernel
-def _plain_address(buffer, start, end, tables, out, first, count):
+def _plain_address(buffer, start, end, table, out, first, count):
     """Look for an address without port or brackets."""
     number = _ipv4(buffer, start, end)
     if number >= 0:
-        return _networks(_NONE, np.uint64(number), _T_IPV4, 32, tables.lengths4, tables, out, first, count)
+        return _networks(_NONE, np.uint64(number), _T_IPV4, 32, table, out, first, count)
     high, low, good = _ipv6(buffer, start, end)
     if not good:
         return count
     if high == _NONE and (low >> np.uint64(32)) == np.uint64(0xFFFF):
-        return _networks(_NONE, low & np.uint64(0xFFFFFFFF), _T_IPV4, 32, tables.lengths4, tables, out, first, count)
-    return _networks(high, low, _T_IPV6, 128, tables.lengths6, tables, out, first, count)
+        return _networks(_NONE, low & np.uint64(0xFFFFFFFF), _T_IPV4, 32, table, out, first, count)
+    return _networks(high, low, _T_IPV6, 128, table, out, first, count)
 
 
 @kernel
-def _address(buffer, start, end, tables, out, first, count):
+def _address(buffer, start, end, table, out, first, count):
     """Look for an address, perhaps in brackets, with a port or a zone."""
     if end <= start or (_hex_digit(buffer[start]) < 0 and buffer[start] != _COLON and buffer[start] != _OPEN):
         return count
@@ -270,7 +285,7 @@ def _address(buffer, start, end, tables, out, first, count):
         end = colon
     if end - start > 45 or (colons < 2 and dots != 3):
         return count
-    return _plain_address(buffer, start, end, tables, out, first, count)
+    return _plain_address(buffer, start, end, table, out, first, count)
 
 
 # -- names
@@ -286,33 +301,33 @@ def _without_port(buffer, start, end):
 
 
 @kernel
-def _domain(buffer, start, end, tables, out, first, count):
+def _domain(buffer, start, end, table, out, first, count):
     """Look for a host name and its parents, from the end; no port."""
     if end > start and buffer[end - 1] == _DOT:
         end -= 1
     if end - start > 1012 or end - start < 3:  # 253 characters of up to 4 bytes
         return count
-    tree = (tables.present[0] >> _T_TREE) & 1
-    state = tables.seed[0]
+    tree = (np.int64(table[PRESENT]) >> _T_TREE) & 1
+    state = table[SEED]
     for back in range(end - start):
         byte = buffer[end - 1 - back]
         if tree and byte == _DOT:
-            count = _probe_state(state, _T_TREE, tables, out, first, count)
+            count = _probe_state(state, _T_TREE, table, out, first, count)
         state = (state ^ np.uint64(byte)) * _STEP
     if tree:
-        count = _probe_state(state, _T_TREE, tables, out, first, count)
-    return _probe_state(state, _T_DOMAIN, tables, out, first, count)
+        count = _probe_state(state, _T_TREE, table, out, first, count)
+    return _probe_state(state, _T_DOMAIN, table, out, first, count)
 
 
 @inlined
-def _host(buffer, start, end, tables, out, first, count):
+def _host(buffer, start, end, table, out, first, count):
     """Look for a host as an address and as a name."""
     start, end = _trimmed(buffer, start, end)
-    present = tables.present[0]
+    present = np.int64(table[PRESENT])
     if present & _B_IP:
-        count = _address(buffer, start, end, tables, out, first, count)
+        count = _address(buffer, start, end, table, out, first, count)
     if present & _B_DOMAIN:
-        count = _domain(buffer, start, _without_port(buffer, start, end), tables, out, first, count)
+        count = _domain(buffer, start, _without_port(buffer, start, end), table, out, first, count)
     return count
 
 
@@ -338,7 +353,7 @@ def _default_port(buffer, start, colon, port, end):
 
 
 @kernel
-def _url_from(buffer, start, colon, end, tables, out, first, count):
+def _url_from(buffer, start, colon, end, table, out, first, count):
     """Look for a URL whose scheme ends at ``colon``, and for its host."""
     begin = colon + 3
     stop = begin
@@ -350,10 +365,10 @@ def _url_from(buffer, start, colon, end, tables, out, first, count):
     port = host_end + 1
     if host_end > begin and buffer[host_end - 1] == _DOT:
         host_end -= 1
-    count = _host(buffer, begin, host_end, tables, out, first, count)
-    if not tables.present[0] & _B_URL:
+    count = _host(buffer, begin, host_end, table, out, first, count)
+    if not np.int64(table[PRESENT]) & _B_URL:
         return count
-    state = _run(tables.seed[0], buffer, start, colon + 3)
+    state = _run(table[SEED], buffer, start, colon + 3)
     state = _run(state, buffer, begin, host_end)
     if port < stop and not _default_port(buffer, start, colon, port, stop):
         state = _run(state, buffer, port - 1, stop)
@@ -363,29 +378,29 @@ def _url_from(buffer, start, colon, end, tables, out, first, count):
     while place < end and buffer[place] != _HASH and place - stop <= MAX_BYTES:
         state = (state ^ np.uint64(buffer[place])) * _STEP
         place += 1
-    return _probe_state(state, _T_URL, tables, out, first, count)
+    return _probe_state(state, _T_URL, table, out, first, count)
 
 
 @kernel
-def _url(buffer, start, end, tables, out, first, count):
+def _url(buffer, start, end, table, out, first, count):
     """Look at a whole value as a URL, or as host and port where it has no scheme."""
     for place in range(start, min(end - 2, start + 32)):
         byte = buffer[place]
         if byte == _COLON and buffer[place + 1] == _SLASH and buffer[place + 2] == _SLASH:
-            return _url_from(buffer, start, place, end, tables, out, first, count)
+            return _url_from(buffer, start, place, end, table, out, first, count)
         if byte == _SLASH:
             break
-    return _host(buffer, start, end, tables, out, first, count)
+    return _host(buffer, start, end, table, out, first, count)
 
 
 @kernel
-def _path(buffer, start, end, tables, out, first, count):
+def _path(buffer, start, end, table, out, first, count):
     """Look for a path, its last component and its parent directory."""
     if end - start >= 4 and buffer[start] == _BACKSLASH and buffer[start + 1] == 0x3F and buffer[start + 2] == 0x3F:
         start += 4 * (buffer[start + 3] == _BACKSLASH)
     if end - start >= 4 and buffer[start] == _BACKSLASH and buffer[start + 1] == _BACKSLASH and buffer[start + 2] == 0x3F:
         start += 4 * (buffer[start + 3] == _BACKSLASH)
-    seed = tables.seed[0]
+    seed = table[SEED]
     whole, name, parent = seed, seed, seed
     separated, parents = False, False
     for place in range(start, end):
@@ -400,66 +415,65 @@ def _path(buffer, start, end, tables, out, first, count):
             separated = False
             whole = (whole ^ np.uint64(byte)) * _STEP
             name = (name ^ np.uint64(byte)) * _STEP
-    count = _probe_state(name, _T_NAME, tables, out, first, count)
-    count = _probe_state(whole, _T_PATH, tables, out, first, count)
-    return _probe_state(parent, _T_DIRECTORY, tables, out, first, count) if parents else count
+    count = _probe_state(name, _T_NAME, table, out, first, count)
+    count = _probe_state(whole, _T_PATH, table, out, first, count)
+    return _probe_state(parent, _T_DIRECTORY, table, out, first, count) if parents else count
 
 
 @kernel
-def _user(buffer, start, end, tables, out, first, count):
+def _user(buffer, start, end, table, out, first, count):
     """Look for an account with and without its domain."""
-    count = _whole(buffer, start, end, _T_USER, tables, out, first, count)
+    count = _whole(buffer, start, end, _T_USER, table, out, first, count)
     place = end
     while place > start and end - place <= MAX_BYTES and buffer[place - 1] != _BACKSLASH:
         place -= 1
-    return _whole(buffer, place, end, _T_USER, tables, out, first, count) if place > start else count
+    return _whole(buffer, place, end, _T_USER, table, out, first, count) if place > start else count
 
 
 @inlined
-def _root(buffer, start, end, roots, spellings):
+def _root(buffer, start, end):
     """Return (place after the root's spelling, where its short form begins, where it ends); a short root stands for itself."""
-    for index in range(roots.shape[0]):
-        begin, stop = roots[index, 0], roots[index, 1]
+    for index in range(_ROOTS.shape[0]):
+        begin, stop = _ROOTS[index, 0], _ROOTS[index, 1]
         if end - start >= stop - begin:
             same = True
             for place in range(stop - begin):
-                if buffer[start + place] != spellings[begin + place]:
+                if buffer[start + place] != _SPELLINGS[begin + place]:
                     same = False
                     break
             if same:
-                return start + stop - begin, roots[index, 2], roots[index, 3]
+                return start + stop - begin, _ROOTS[index, 2], _ROOTS[index, 3]
     return start, np.int64(0), np.int64(0)
 
 
 @kernel
-def _registry(buffer, start, end, tables, out, first, count):
+def _registry(buffer, start, end, table, out, first, count):
     """Look for a key of the registry and for its parent."""
     while end > start and buffer[end - 1] == _BACKSLASH:
         end -= 1
-    spellings, roots = tables.spellings, tables.roots
-    place, short, short_end = _root(buffer, start, end, roots, spellings)
-    if short_end - short == 4 and spellings[short + 2] == 0x75 and end - place >= 4:  # hku\
+    place, short, short_end = _root(buffer, start, end)
+    if short_end - short == 4 and _SPELLINGS[short + 2] == 0x75 and end - place >= 4:  # hku\
         sid = buffer[place] == 0x73 and buffer[place + 1] == _DASH and buffer[place + 2] == 0x31 and buffer[place + 3] == _DASH
         cut = place
         while sid and cut < end and buffer[cut] != _BACKSLASH:
             cut += 1
         if sid and cut < end:
-            place, short, short_end = cut + 1, roots[0, 4], roots[0, 5]  # hkcu\
-    state = _run(tables.seed[0], spellings, short, short_end)
-    parent = _run(tables.seed[0], spellings, short, max(short, short_end - 1))
+            place, short, short_end = cut + 1, _ROOTS[0, 4], _ROOTS[0, 5]  # hkcu\
+    state = _run(table[SEED], _SPELLINGS, short, short_end)
+    parent = _run(table[SEED], _SPELLINGS, short, max(short, short_end - 1))
     for index in range(place, end):
         if buffer[index] == _BACKSLASH:
             parent = state
         state = (state ^ np.uint64(buffer[index])) * _STEP
-    count = _probe_state(state, _T_KEY, tables, out, first, count)
-    return _probe_state(parent, _T_KEY, tables, out, first, count)
+    count = _probe_state(state, _T_KEY, table, out, first, count)
+    return _probe_state(parent, _T_KEY, table, out, first, count)
 
 
 # -- free text
 
 
 @kernel
-def _hash_word(buffer, start, end, tables, out, first, count):
+def _hash_word(buffer, start, end, table, out, first, count):
     """Look for a hash: 32, 40, 64 or 128 hexadecimal digits."""
     while start < end and (buffer[start] == _DASH or buffer[start] == _DOT):
         start += 1
@@ -468,20 +482,20 @@ def _hash_word(buffer, start, end, tables, out, first, count):
     size = end - start
     if size != 32 and size != 40 and size != 64 and size != 128:
         return count
-    state = tables.seed[0]
+    state = table[SEED]
     for place in range(start, end):
         if _hex_digit(buffer[place]) < 0:
             return count
         state = (state ^ np.uint64(buffer[place])) * _STEP
     if size == 32:
-        count = _probe_state(state, _T_IMPHASH, tables, out, first, count)
-        return _probe_state(state, _T_MD5, tables, out, first, count)
+        count = _probe_state(state, _T_IMPHASH, table, out, first, count)
+        return _probe_state(state, _T_MD5, table, out, first, count)
     number = _T_SHA1 if size == 40 else _T_SHA256 if size == 64 else _T_SHA512
-    return _probe_state(state, number, tables, out, first, count)
+    return _probe_state(state, number, table, out, first, count)
 
 
 @kernel
-def _dotted_word(buffer, start, end, tables, out, first, count):
+def _dotted_word(buffer, start, end, table, out, first, count):
     """Look for an IPv4 address, a domain or a file name."""
     while start < end and (buffer[start] == _DASH or buffer[start] == _DOT):
         start += 1
@@ -489,18 +503,18 @@ def _dotted_word(buffer, start, end, tables, out, first, count):
         end -= 1
     if end - start < 3 or end - start > MAX_BYTES:
         return count
-    present = tables.present[0]
+    present = np.int64(table[PRESENT])
     if _ZERO <= buffer[end - 1] <= _NINE and _ZERO <= buffer[start] <= _NINE:
         number = _ipv4(buffer, start, end)
         if number >= 0:
-            return _networks(_NONE, np.uint64(number), _T_IPV4, 32, tables.lengths4, tables, out, first, count)
+            return _networks(_NONE, np.uint64(number), _T_IPV4, 32, table, out, first, count)
     if present & _B_NAME:
-        count = _whole(buffer, start, end, _T_NAME, tables, out, first, count)
-    return _domain(buffer, start, end, tables, out, first, count) if present & _B_DOMAIN else count
+        count = _whole(buffer, start, end, _T_NAME, table, out, first, count)
+    return _domain(buffer, start, end, table, out, first, count) if present & _B_DOMAIN else count
 
 
 @kernel
-def _address6_word(buffer, start, end, tables, out, first, count):
+def _address6_word(buffer, start, end, table, out, first, count):
     """Look for an IPv6 address in a run of its characters."""
     while start < end and buffer[end - 1] == _DOT:
         end -= 1
@@ -508,21 +522,20 @@ def _address6_word(buffer, start, end, tables, out, first, count):
         end -= 1
     if end - start > 45 or end - start < 2:
         return count
-    return _plain_address(buffer, start, end, tables, out, first, count)
+    return _plain_address(buffer, start, end, table, out, first, count)
 
 
 @kernel
-def _mail(buffer, start, at, end, tables, out, first, count):
+def _mail(buffer, start, at, end, table, out, first, count):
     """Look for an address of electronic mail around an ``@``."""
-    classes = tables.classes
     begin, stop = at, at + 1
-    while begin > start and at - begin < 64 and classes[buffer[begin - 1]] & LOCAL:
+    while begin > start and at - begin < 64 and _CLASSES[buffer[begin - 1]] & LOCAL:
         begin -= 1
-    while stop < end and stop - at <= 1024 and classes[buffer[stop]] & ATOM:
+    while stop < end and stop - at <= 1024 and _CLASSES[buffer[stop]] & ATOM:
         stop += 1
     while stop > at + 1 and (buffer[stop - 1] == _DASH or buffer[stop - 1] == _DOT):
         stop -= 1
-    return _whole(buffer, begin, stop, _T_EMAIL, tables, out, first, count) if begin < at and stop > at + 1 else count
+    return _whole(buffer, begin, stop, _T_EMAIL, table, out, first, count) if begin < at and stop > at + 1 else count
 
 
 @inlined
@@ -538,16 +551,15 @@ def _is_scheme(buffer, start, end):
 
 
 @kernel
-def _link(buffer, word, colon, end, tables, out, first, count):
+def _link(buffer, word, colon, end, table, out, first, count):
     """Look for a URL in free text; return (count, where it ends)."""
-    classes = tables.classes
     stop = colon + 3
-    while stop < end and not classes[buffer[stop]] & STOP:
+    while stop < end and not _CLASSES[buffer[stop]] & STOP:
         stop += 1
     tail = stop
     while tail > colon + 3 and _ends_link(buffer[tail - 1]):
         tail -= 1
-    return _url_from(buffer, word, colon, tail, tables, out, first, count), stop
+    return _url_from(buffer, word, colon, tail, table, out, first, count), stop
 
 
 @inlined
@@ -557,9 +569,9 @@ def _ends_link(byte):
 
 
 @kernel
-def _words(buffer, start, end, mode, tables, out, first, count):
+def _words(buffer, start, end, mode, table, out, first, count):
     """Go once over a text, word by word."""
-    classes, present = tables.classes, tables.present[0]
+    present = np.int64(table[PRESENT])
     free = mode & _SCAN
     dotted = free and present & (_B_IP | _B_DOMAIN | _B_NAME)
     links = free and present & (_B_URL | _B_IP | _B_DOMAIN)
@@ -569,43 +581,42 @@ def _words(buffer, start, end, mode, tables, out, first, count):
     place, word, link_end, six_end = start, start, start, start
     while place < end:
         byte = buffer[place]
-        if classes[byte] & ATOM:
+        if _CLASSES[byte] & ATOM:
             word = place
             dots = 0
-            while place < end and classes[buffer[place]] & ATOM:
+            while place < end and _CLASSES[buffer[place]] & ATOM:
                 dots += buffer[place] == _DOT
                 place += 1
             if dots and dotted:
-                count = _dotted_word(buffer, word, place, tables, out, first, count)
+                count = _dotted_word(buffer, word, place, table, out, first, count)
             if hashes and place - word >= 32:
-                count = _hash_word(buffer, word, place, tables, out, first, count)
+                count = _hash_word(buffer, word, place, table, out, first, count)
             continue
         if byte == _COLON:
             if links and place + 2 < end and buffer[place + 1] == _SLASH and buffer[place + 2] == _SLASH and word >= link_end:
                 if _is_scheme(buffer, word, place):
-                    count, link_end = _link(buffer, word, place, end, tables, out, first, count)
+                    count, link_end = _link(buffer, word, place, end, table, out, first, count)
             if sixes and place >= six_end:
-                count, six_end = _six(buffer, start, place, end, six_end, tables, out, first, count)
+                count, six_end = _six(buffer, start, place, end, six_end, table, out, first, count)
         elif byte == _AT and mails:
-            count = _mail(buffer, start, place, end, tables, out, first, count)
+            count = _mail(buffer, start, place, end, table, out, first, count)
         place += 1
         word = place
     return count
 
 
 @kernel
-def _six(buffer, start, colon, end, after, tables, out, first, count):
+def _six(buffer, start, colon, end, after, table, out, first, count):
     """Look for an IPv6 address around the first colon of a run of its characters; return (count, where the run ends)."""
-    classes = tables.classes
     begin, stop = colon, colon
-    while begin > after and begin > start and classes[buffer[begin - 1]] & SIX:
+    while begin > after and begin > start and _CLASSES[buffer[begin - 1]] & SIX:
         begin -= 1
-    while stop < end and classes[buffer[stop]] & SIX:
+    while stop < end and _CLASSES[buffer[stop]] & SIX:
         stop += 1
-    left = begin > start and classes[buffer[begin - 1]] & (ATOM | SIX)
-    right = stop < end and classes[buffer[stop]] & (ATOM | SIX)
+    left = begin > start and _CLASSES[buffer[begin - 1]] & (ATOM | SIX)
+    right = stop < end and _CLASSES[buffer[stop]] & (ATOM | SIX)
     if not left and not right:
-        count = _address6_word(buffer, begin, stop, tables, out, first, count)
+        count = _address6_word(buffer, begin, stop, table, out, first, count)
     return count, stop
 
 
@@ -613,14 +624,14 @@ def _six(buffer, start, colon, end, after, tables, out, first, count):
 
 
 @kernel
-def probe_value(buffer, start, end, mode, tables, out_hits, n_hits):
+def probe_value(buffer, start, end, mode, table, out_hits, n_hits):
     """Write the index groups that may match one value.
 
     Args:
         buffer: uint8; ``buffer[start:end]`` is the value, unescaped and folded UTF-8.
         start, end: where the value stands.
         mode: ``Mode`` of the value's field, as a number.
-        tables: ``IndicatorIndex.arrays``.
+        table: ``IndicatorIndex.table``.
         out_hits: int64; groups are written from ``n_hits`` on.
         n_hits: how many groups ``out_hits`` holds.
 
@@ -632,21 +643,21 @@ def probe_value(buffer, start, end, mode, tables, out_hits, n_hits):
     if start == end:
         return count
     if mode & _IP:
-        count = _address(buffer, start, end, tables, out_hits, first, count)
+        count = _address(buffer, start, end, table, out_hits, first, count)
     if mode & _DOMAIN:
-        count = _domain(buffer, start, _without_port(buffer, start, end), tables, out_hits, first, count)
+        count = _domain(buffer, start, _without_port(buffer, start, end), table, out_hits, first, count)
     if mode & _URL:
-        count = _url(buffer, start, end, tables, out_hits, first, count)
+        count = _url(buffer, start, end, table, out_hits, first, count)
     if mode & _PATH:
-        count = _path(buffer, start, end, tables, out_hits, first, count)
+        count = _path(buffer, start, end, table, out_hits, first, count)
     if mode & _USER:
-        count = _user(buffer, start, end, tables, out_hits, first, count)
+        count = _user(buffer, start, end, table, out_hits, first, count)
     if mode & _REGISTRY:
-        count = _registry(buffer, start, end, tables, out_hits, first, count)
+        count = _registry(buffer, start, end, table, out_hits, first, count)
     if mode & _MUTEX:
-        count = _whole(buffer, start, end, _T_MUTEX, tables, out_hits, first, count)
+        count = _whole(buffer, start, end, _T_MUTEX, table, out_hits, first, count)
     if mode & _COMMAND:
-        count = _whole(buffer, start, end, _T_COMMAND, tables, out_hits, first, count)
+        count = _whole(buffer, start, end, _T_COMMAND, table, out_hits, first, count)
     if mode & _WORDS:
-        count = _words(buffer, full_start, full_end, mode, tables, out_hits, first, count)
+        count = _words(buffer, full_start, full_end, mode, table, out_hits, first, count)
     return count
