@@ -41,7 +41,8 @@ class Op(IntEnum):
     FIELD_CONTAINS = 14
     FIELD_STARTSWITH = 15
     FIELD_ENDSWITH = 16
-    TIME_PART = 17  # the value is a time; flags names the part (minute, hour, day, week, month, year); text the number
+    TIME_PART = 17  # the value is a time; flags names the part (minute, hour, day, week, month, year), perhaps an ordering
+    # after a blank ("hour gte"); text is the number
 
 
 @dataclass(frozen=True, slots=True)

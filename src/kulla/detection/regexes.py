@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from kulla.model.errors import RuleError
 
@@ -34,17 +34,6 @@ _INLINE_MULTILINE = re.compile(r"\(\?[a-zA-Z]*m")
 _LINEAR_ANCHORS = {"\\Z": r"(?:\n?\z)"}
 _LINEAR_END = {"$": r"(?:\n?\z)"}
 _BACKTRACKING_ANCHORS = {"\\Z": r"(?=\n?\Z)", "\\z": r"\Z"}
-
-
-class Regex(Protocol):
-    """A compiled expression."""
-
-    def search(self, text: str) -> bool:
-        """Return whether the expression matches anywhere in ``text``.
-
-        Raises:
-            TimeoutError: it could not be decided within the limit.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +76,7 @@ class Backtracking:
 
 
 @lru_cache(maxsize=32_768)
-def compiled(pattern: str, flags: str) -> Regex:
+def compiled(pattern: str, flags: str) -> Linear | Backtracking:
     """Return an expression ready to search.
 
     Args:
