@@ -27,6 +27,7 @@ from examples.synthetic.world import (
     TAKEN,
     TUNNEL_ZONE,
     ZONE,
+    Host,
     at,
     digest,
 )
