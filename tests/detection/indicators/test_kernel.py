@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kulla.detection.folding import fold
 from kulla.detection.indicators.hashing import TREE, TYPES, address_keys, address_key, text_key, text_keys
 from kulla.detection.indicators.index import IndicatorIndex, build_index
-from kulla.detection.indicators.indicator_set import IndicatorBuilder
+from kulla.detection.indicators.indicator_set import PLAIN, IndicatorBuilder, Term
 from kulla.detection.indicators.matcher import confirm, match_value
 from kulla.detection.observables import Mode, observables_in
 from kulla.model.observable import Observable, ObservableType
@@ -41,7 +41,7 @@ modes = st.integers(min_value=1, max_value=int(max(Mode)) * 2 - 1)
 def index_of(*terms: tuple[ObservableType, str, bool], seed: int = 7) -> IndicatorIndex:
     builder = IndicatorBuilder(Problems())
     for number, (kind, value, tree) in enumerate(terms):
-        builder.add_term(kind, value, "list.txt", f"line {number}", tree=tree)
+        builder.add(PLAIN, (Term(Observable(kind, value), tree),), "list.txt", f"line {number}")
     return build_index(builder.finish(), seed)
 
 

@@ -155,14 +155,14 @@ def _columns_by_form(row: list[str]) -> _Columns:
 
 
 def _add_row(row: list[str], columns: _Columns, place: str, path: str, builder: IndicatorBuilder) -> None:
-    header = _header(row, columns, place)
+    header = _header(row, columns)
     found = False
     for column, word in columns.values:
         value = _cell(row, column)
         terms = _terms(value, word or type_word(_cell(row, columns.type))) if value else ()
         if terms:
             found = True
-            builder.add(header, terms, path)
+            builder.add(header, terms, path, place)
         elif value and word:
             builder.problem(path, "invalid-indicator", f"no {word}: {visible(value, _SHOWN)}", place)
             found = True
@@ -181,14 +181,13 @@ def _cell(row: list[str], column: int) -> str:
     return row[column].strip() if 0 <= column < len(row) else ""
 
 
-def _header(row: list[str], columns: _Columns, place: str) -> Header:
+def _header(row: list[str], columns: _Columns) -> Header:
     return Header(
         title=_cell(row, columns.title),
         level=_level(_cell(row, columns.level).lower(), _cell(row, columns.confidence)),
         tags=_tags(_cell(row, columns.tags)),
         valid_from=_time(_cell(row, columns.start)),
         valid_until=_time(_cell(row, columns.until)),
-        place=place,
     )
 
 

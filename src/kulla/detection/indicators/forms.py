@@ -14,15 +14,18 @@ T = ObservableType
 
 #: Defanging in use: hxxp, meow, [.], (.), {.}, [dot], [.com, [at], (@), [:], [://], \\. and the like.
 _DEFANGED = re.compile(
-    r"^(?P<scheme>h[tx*]{2}p|meow)(?=s?[:\[(])"
+    r"^(?P<scheme>h[tx*]{2}p|meow)(?=s?[:\[({])"
     r"|[\[({]\s*(?:\.|dot|punkt)\s*[\])}]|(?P<half>\[\.|\.\])|(?P<dot>\\\.)"
     r"|(?P<at>[\[({]\s*(?:@|at)\s*[\])}])"
     r"|(?P<colon>[\[({]:[\])}])|(?P<slashes>[\[({]://[\])}])|(?P<slash>[\[({]/[\])}])",
     re.IGNORECASE,
 )
 _MEANT = {"scheme": "http", "at": "@", "colon": ":", "slashes": "://", "slash": "/"}
-_SUSPECT = re.compile(r"[\[({\\*\]]|^(?:hx|meow)", re.IGNORECASE)
+_SUSPECT = re.compile(r"[\[({\\*\]]")
+_SUSPECT_STARTS = ("hx", "hX", "Hx", "HX", "meow", "MEOW")
 
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _ADDRESS = re.compile(r"[0-9a-f:.]*[0-9a-f:](?:/[0-9]{1,3})?|\[[0-9a-f:.]+\](?::[0-9]{1,5})?")
 _PATH = re.compile(r"[a-z]:[\\/]|\\\\|/[^/]|%[a-z]+%\\|~/")
 _KEY_ROOTS = (*(spelling for spelling, _ in REGISTRY_ROOTS), "hklm\\", "hkcu\\", "hku\\", "hkcr\\")
@@ -36,7 +39,7 @@ def refang(text: str) -> str:
     ``\\.`` is left alone in what looks like a path.
     """
     text = text.strip(EDGES)
-    if not _SUSPECT.search(text):
+    if not _SUSPECT.search(text) and not text.startswith(_SUSPECT_STARTS):
         return text
     path = _PATH.match(text.lower()) is not None
     return _DEFANGED.sub(lambda found: found[0] if path and found["dot"] else _MEANT.get(found.lastgroup or "", "."), text)
@@ -48,6 +51,8 @@ def terms_by_form(text: str) -> tuple[Term, ...]:
     Domains stand for their subdomains too; a URL without scheme stands for http and https.
     """
     value = fold(refang(text))
+    if _IPV4.fullmatch(value):  # in normal form already
+        return (Term(Observable(T.IPV4, value)),)
     hashed = forms.file_hash(value)
     if hashed:
         return (Term(hashed),)

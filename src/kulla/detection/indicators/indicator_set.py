@@ -7,10 +7,10 @@ only for the few that match.
 
 from __future__ import annotations
 
+import struct
 import uuid
-from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -27,12 +27,16 @@ from kulla.model.problem import Problems
 NAMESPACE = uuid.UUID("5b0f0c9e-6a0e-4c53-9d43-6c1c6f3f7f0a")
 #: Level of an indicator that says nothing of its weight.
 DEFAULT_LEVEL = "medium"
-#: Bytes of all terms, all ids or all titles together; positions are kept in 32 bits.
-_MAX_TEXT = 2**32 - 1
+#: Indicators of a set at the most.
+MAX_INDICATORS = 16_000_000
+#: Bytes of all terms, or of all ids and titles: positions are kept in 32 bits, and the last indicator needs room.
+_MAX_TEXT = 2**32 - 2**28
 #: Patterns that need a search and not a comparison; each costs as much as a Sigma rule.
 MAX_SEARCHES = 10_000
 #: Characters of a title that are kept.
 _TITLE = 200
+#: Bytes of an id that are kept.
+_ID = 255
 
 
 class SearchKind(StrEnum):
@@ -101,7 +105,6 @@ class Header:
     Attributes:
         modified: microseconds UTC; of two versions of one id the later one counts.
         revoked: withdrawn by its author, all versions of it (STIX 2.1, 3.6).
-        place: where it stands in its file, for problems.
     """
 
     id: str = ""
@@ -112,7 +115,6 @@ class Header:
     valid_until: int = moment.UNKNOWN
     modified: int = 0
     revoked: bool = False
-    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,6 @@ class Texts:
     def __getitem__(self, index: int) -> str:
         start = int(self.starts[index])
         return self.data[start : start + int(self.sizes[index])].decode("utf-8")
-
-    def only(self, kept: NDArray[np.bool_]) -> Texts:
-        """Return those of ``kept``; the bytes of the others stay."""
-        return Texts(self.data, self.starts[kept], self.sizes[kept])
 
     @property
     def nbytes(self) -> int:
@@ -178,7 +176,8 @@ class IndicatorSet:
     def nbytes(self) -> int:
         """Bytes of memory in the columns."""
         columns = (self.kinds, self.owners, self.levels, self.tag_numbers, self.path_numbers, self.valid_from, self.valid_until)
-        return sum(column.nbytes for column in columns) + self.values.nbytes + self.ids.nbytes + self.titles.nbytes
+        shared = len(self.titles.data)  # ids and titles stand in the same bytes
+        return sum(column.nbytes for column in columns) + self.values.nbytes + self.ids.nbytes + self.titles.nbytes - shared
 
     def term(self, number: int) -> Term:
         """Return one term."""
@@ -219,21 +218,19 @@ def _derived_title(observable: Observable | None, path: str) -> str:
     return f"{observable.type} {observable.value} ({name})" if observable else name
 
 
-@dataclass(slots=True)
-class _TextColumn:
-    """``Texts`` while they grow."""
+#: What an indicator of a plain list says.
+PLAIN = Header()
 
-    data: bytearray = field(default_factory=bytearray)
-    starts: array[int] = field(default_factory=lambda: array("I"))
-    sizes: array[int] = field(default_factory=lambda: array("H"))
+SearchText = tuple[ObservableType, SearchKind, str]
 
-    def add(self, text: bytes) -> None:
-        self.starts.append(len(self.data))
-        self.sizes.append(len(text))
-        self.data += text
-
-    def done(self) -> Texts:
-        return Texts(bytes(self.data), np.array(self.starts, dtype=np.uint32), np.array(self.sizes, dtype=np.uint16))
+#: Rows while the set grows, packed, and the same for numpy: one call a row, where columns would be a dozen.
+_TERM = struct.Struct("<BiIH")
+_TERM_ROW = np.dtype([("kind", "u1"), ("owner", "<i4"), ("start", "<u4"), ("size", "<u2")])
+_HEADER = struct.Struct("<qqBBiiIHIHqq")
+_HEADER_ROW = np.dtype([
+    ("identity", "<i8"), ("modified", "<i8"), ("revoked", "u1"), ("level", "u1"), ("tags", "<i4"), ("path", "<i4"),
+    ("id_start", "<u4"), ("id_size", "<u2"), ("title_start", "<u4"), ("title_size", "<u2"), ("from", "<i8"), ("until", "<i8"),
+])  # fmt: skip
 
 
 class IndicatorBuilder:
@@ -241,11 +238,9 @@ class IndicatorBuilder:
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._kinds, self._owners = array("B"), array("i")
-        self._values, self._ids, self._titles = _TextColumn(), _TextColumn(), _TextColumn()
-        self._levels, self._tags, self._paths = array("B"), array("i"), array("i")
-        self._from, self._until, self._modified = array("q"), array("q"), array("q")
-        self._identity, self._revoked = array("q"), array("B")
+        self._terms, self._headers = bytearray(), bytearray()
+        self._values, self._texts = bytearray(), bytearray()
+        self._count = 0
         self._tag_sets: dict[tuple[str, ...], int] = {(): 0}
         self._path_numbers: dict[str, int] = {}
         self._searches: list[Search] = []
@@ -254,102 +249,103 @@ class IndicatorBuilder:
         """Count something that cannot be used."""
         self._problems.add(path, kind, message, place=place, count=count)
 
-    def add_term(self, kind: ObservableType, value: str, path: str, place: str, *, tree: bool = False) -> None:
-        """Add an indicator that says nothing but its observable."""
-        self.add(Header(place=place), (Term(Observable(kind, value), tree),), path)
-
-    def add(
-        self, header: Header, terms: tuple[Term, ...], path: str, searches: tuple[tuple[ObservableType, SearchKind, str], ...] = ()
-    ) -> None:
+    def add(self, header: Header, terms: Sequence[Term], path: str, place: str, searches: Sequence[SearchText] = ()) -> None:
         """Add an indicator; terms that are too broad or too long are left out, as problems.
 
         Args:
             header: what it says.
             terms: its observables in normal form.
             path: the file.
+            place: where it stands in the file, for problems.
             searches: its patterns that need a search.
         """
-        if not self._room(path, header.place):
+        if max(len(self._values), len(self._texts)) > _MAX_TEXT or self._count >= MAX_INDICATORS:
+            self.problem(path, "too-many-indicators", "the set is full; the rest is not used", place)
             return
-        number = len(self._levels)
         added = 0
         for term in terms:
-            added += self._add_term(term, number, path, header.place)
-        added += self._add_searches(searches, number, path, header.place)
+            added += self._add_term(term, path, place)
+        if searches:
+            added += self._add_searches(searches, path, place)
         if added or header.revoked:
             self._add_header(header, terms, path)
+            self._count += 1
 
-    def _room(self, path: str, place: str) -> bool:
-        fullest = max(len(self._values.data), len(self._ids.data), len(self._titles.data))
-        if fullest < _MAX_TEXT - 2**20 and len(self._kinds) < 2**31 - 2**16:
-            return True
-        self.problem(path, "too-many-indicators", "the set is full; the rest is not used", place)
-        return False
-
-    def _add_term(self, term: Term, number: int, path: str, place: str) -> bool:
+    def _add_term(self, term: Term, path: str, place: str) -> bool:
         value = term.observable.value.encode("utf-8", "replace")
         reason = too_broad(term.observable) if len(value) <= MAX_BYTES else ""
         if reason or len(value) > MAX_BYTES:
             kind = "broad-indicator" if reason else "oversized-indicator"
             self.problem(path, kind, reason or f"longer than {MAX_BYTES} bytes", place)
             return False
-        self._kinds.append(TREE if term.tree else NUMBERS[term.observable.type])
-        self._owners.append(number)
-        self._values.add(value)
+        number = TREE if term.tree else NUMBERS[term.observable.type]
+        self._terms += _TERM.pack(number, self._count, len(self._values), len(value))
+        self._values += value
         return True
 
-    def _add_searches(self, searches: tuple[tuple[ObservableType, SearchKind, str], ...], number: int, path: str, place: str) -> int:
+    def _add_searches(self, searches: Sequence[SearchText], path: str, place: str) -> int:
         room = MAX_SEARCHES - len(self._searches)
         if len(searches) > room:
             self.problem(path, "too-many-patterns", f"more than {MAX_SEARCHES} LIKE and MATCHES patterns", place, len(searches) - room)
         kept = searches[:room]
-        self._searches += [Search(kind, how, text, number) for kind, how, text in kept]
+        self._searches += [Search(kind, how, text, self._count) for kind, how, text in kept]
         return len(kept)
 
-    def _add_header(self, header: Header, terms: tuple[Term, ...], path: str) -> None:
-        name = header.id or (terms[0].observable.type, terms[0].observable.value) if terms else header.id
-        self._identity.append(hash(name))
-        self._modified.append(header.modified)
-        self._revoked.append(header.revoked)
-        self._ids.add(header.id.encode("utf-8", "replace")[:255])
-        self._titles.add(header.title[:_TITLE].encode("utf-8", "replace"))
-        self._levels.append(LEVELS.index(header.level))
-        self._tags.append(self._tag_sets.setdefault(header.tags, len(self._tag_sets)))
-        self._paths.append(self._path_numbers.setdefault(path, len(self._path_numbers)))
-        self._from.append(header.valid_from)
-        self._until.append(header.valid_until)
+    def _add_header(self, header: Header, terms: Sequence[Term], path: str) -> None:
+        first = terms[0].observable if terms else None
+        identity = hash(header.id) if header.id or first is None else hash((first.type, first.value))
+        name, title = (header.id.encode("utf-8", "replace")[:_ID], header.title[:_TITLE].encode("utf-8", "replace"))
+        place = len(self._texts)
+        self._texts += name + title
+        self._headers += _HEADER.pack(
+            identity,
+            header.modified,
+            header.revoked,
+            LEVELS.index(header.level),
+            self._tag_sets.setdefault(header.tags, len(self._tag_sets)),
+            self._path_numbers.setdefault(path, len(self._path_numbers)),
+            place,
+            len(name),
+            place + len(name),
+            len(title),
+            header.valid_from,
+            header.valid_until,
+        )
 
     def finish(self) -> IndicatorSet:
         """Return the set: of each id the latest version, nothing that was revoked."""
-        kept = self._kept()
+        rows = np.frombuffer(bytes(self._headers), dtype=_HEADER_ROW)
+        kept = _kept(rows)
         numbers = np.cumsum(kept, dtype=np.int64) - 1
-        owners = np.array(self._owners, dtype=np.int32)
-        living = kept[owners] if len(owners) else np.zeros(0, dtype=np.bool_)
+        rows = rows[kept]
+        terms = np.frombuffer(bytes(self._terms), dtype=_TERM_ROW)
+        terms = terms[kept[terms["owner"]]]
+        texts = bytes(self._texts)
         return IndicatorSet(
-            kinds=np.array(self._kinds, dtype=np.uint8)[living],
-            values=self._values.done().only(living),
-            owners=numbers[owners[living]].astype(np.int32),
-            ids=self._ids.done().only(kept),
-            titles=self._titles.done().only(kept),
-            levels=np.array(self._levels, dtype=np.uint8)[kept],
-            tag_numbers=np.array(self._tags, dtype=np.int32)[kept],
-            path_numbers=np.array(self._paths, dtype=np.int32)[kept],
-            valid_from=np.array(self._from, dtype=np.int64)[kept],
-            valid_until=np.array(self._until, dtype=np.int64)[kept],
+            kinds=terms["kind"].copy(),
+            values=Texts(bytes(self._values), terms["start"].copy(), terms["size"].copy()),
+            owners=numbers[terms["owner"]].astype(np.int32),
+            ids=Texts(texts, rows["id_start"].copy(), rows["id_size"].copy()),
+            titles=Texts(texts, rows["title_start"].copy(), rows["title_size"].copy()),
+            levels=rows["level"].copy(),
+            tag_numbers=rows["tags"].copy(),
+            path_numbers=rows["path"].copy(),
+            valid_from=rows["from"].copy(),
+            valid_until=rows["until"].copy(),
             tag_sets=tuple(self._tag_sets),
             paths=tuple(self._path_numbers),
             searches=tuple(Search(s.type, s.kind, s.text, int(numbers[s.indicator])) for s in self._searches if kept[s.indicator]),
         )
 
-    def _kept(self) -> NDArray[np.bool_]:
-        """Return which indicators count: of equal identity the latest, the first of equally late ones; none if one is revoked."""
-        identity = np.array(self._identity, dtype=np.int64)
-        kept = np.zeros(len(identity), dtype=np.bool_)
-        if not len(identity):
-            return kept
-        order = np.lexsort((np.arange(len(identity)), -np.array(self._modified, dtype=np.int64), identity))
-        first = np.concatenate(([True], identity[order][1:] != identity[order][:-1]))
-        revoked = np.array(self._revoked, dtype=np.bool_)[order]
-        withdrawn = np.logical_or.reduceat(revoked, np.flatnonzero(first))
-        kept[order[first][~withdrawn]] = True
+
+def _kept(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Return which indicators count: of equal identity the latest, the first of equally late ones; none if one is revoked."""
+    kept = np.zeros(len(rows), dtype=np.bool_)
+    if not len(rows):
         return kept
+    order = np.lexsort((np.arange(len(rows)), -rows["modified"], rows["identity"]))
+    identity = rows["identity"][order]
+    first = np.concatenate(([True], identity[1:] != identity[:-1]))
+    withdrawn = np.logical_or.reduceat(rows["revoked"][order].astype(np.bool_), np.flatnonzero(first))
+    kept[order[first][~withdrawn]] = True
+    return kept

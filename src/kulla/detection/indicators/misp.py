@@ -110,7 +110,7 @@ def _add_attribute(item: dict[str, Any], event: EventHeader, path: str, builder:
     elif not terms:
         builder.problem(path, "invalid-indicator", f"{visible(word, _SHOWN)}: {visible(value, _SHOWN)!r} is no such value", place)
     else:
-        builder.add(_header(item, event, place), terms, path)
+        builder.add(_header(item, event), terms, path, place)
 
 
 def _terms(word: str, value: str) -> tuple[Term, ...] | None:
@@ -127,7 +127,7 @@ def _terms(word: str, value: str) -> tuple[Term, ...] | None:
     return terms_by_word(word, value, tree=word in _TREE_TYPES)
 
 
-def _header(item: dict[str, Any], event: EventHeader, place: str) -> Header:
+def _header(item: dict[str, Any], event: EventHeader) -> Header:
     name, comment = item.get("uuid"), item.get("comment")
     return Header(
         id=f"indicator--{name}" if isinstance(name, str) and name else "",
@@ -136,7 +136,6 @@ def _header(item: dict[str, Any], event: EventHeader, place: str) -> Header:
         tags=tuple(dict.fromkeys((*event.tags, *_tags(item.get("Tag")))))[:_MAX_TAGS],
         valid_from=moment.UNKNOWN,
         modified=_seconds(item.get("timestamp")),
-        place=place,
     )
 
 

@@ -6,7 +6,7 @@ import io
 import re
 
 from kulla.detection.indicators.forms import refang, terms_by_form
-from kulla.detection.indicators.indicator_set import Header, IndicatorBuilder
+from kulla.detection.indicators.indicator_set import PLAIN, IndicatorBuilder
 from kulla.detection.indicators.textlines import MAX_LINE, numbered_lines
 from kulla.model.text import visible
 
@@ -27,7 +27,7 @@ def read_plain(text: io.TextIOWrapper, path: str, builder: IndicatorBuilder) -> 
             continue
         terms = terms_by_form(value)
         if terms:
-            builder.add(Header(place=f"line {number}"), terms, path)
+            builder.add(PLAIN, terms, path, f"line {number}")
         else:
             builder.problem(path, "unknown-indicator", f"no known form: {visible(value, _SHOWN)}", f"line {number}")
 

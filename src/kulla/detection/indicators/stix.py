@@ -73,19 +73,20 @@ def add_stix_object(item: dict[str, Any], path: str, place: str, builder: Indica
     """
     if item.get("type") != "indicator":
         return False
-    header = _header(item, place)
+    place = visible(_text(item.get("id")), _SHOWN) or place
     try:
-        _add(item, header, path, builder)
+        _add(item, path, place, builder)
     except UnsupportedPatternError as error:
-        builder.problem(path, "unsupported-indicator", visible(str(error), _SHOWN), header.place)
+        builder.problem(path, "unsupported-indicator", visible(str(error), _SHOWN), place)
     except IndicatorError as error:
-        builder.problem(path, "invalid-indicator", visible(str(error), _SHOWN), header.place)
+        builder.problem(path, "invalid-indicator", visible(str(error), _SHOWN), place)
     return True
 
 
-def _add(item: dict[str, Any], header: Header, path: str, builder: IndicatorBuilder) -> None:
+def _add(item: dict[str, Any], path: str, place: str, builder: IndicatorBuilder) -> None:
+    header = _header(item)
     if header.revoked:
-        builder.add(header, (), path)
+        builder.add(header, (), path, place)
         return
     if item.get("pattern_type", "stix") != "stix":
         raise UnsupportedPatternError(f"pattern_type {item['pattern_type']!r} is not supported here")
@@ -100,7 +101,7 @@ def _add(item: dict[str, Any], header: Header, path: str, builder: IndicatorBuil
             searches.append(_search(comparison, kind))
         else:
             terms += _terms(comparison, kind)
-    builder.add(header, tuple(dict.fromkeys(terms)), path, tuple(searches))
+    builder.add(header, tuple(dict.fromkeys(terms)), path, place, searches)
 
 
 def _type_of(comparison: Comparison) -> ObservableType | None:
@@ -141,10 +142,9 @@ def _terms(comparison: Comparison, kind: ObservableType | None) -> tuple[Term, .
     return tuple(Term(term.observable) for term in found) if kind is None else found
 
 
-def _header(item: dict[str, Any], place: str) -> Header:
-    name = _text(item.get("id"))
+def _header(item: dict[str, Any]) -> Header:
     return Header(
-        id=name,
+        id=_text(item.get("id")),
         title=_text(item.get("name")) or _text(item.get("description")).partition("\n")[0],
         level=_level(item.get("confidence")),
         tags=_tags(item),
@@ -152,7 +152,6 @@ def _header(item: dict[str, Any], place: str) -> Header:
         valid_until=_time(item.get("valid_until")),
         modified=max(_time(item.get("modified")), 0),
         revoked=item.get("revoked") is True,
-        place=visible(name, _SHOWN) or place,
     )
 
 
