@@ -30,7 +30,7 @@ ANY_JSON = st.recursive(
 
 def written(name: str, *blocks: bytes, look: Look | None = None) -> bytes:
     sink = io.BytesIO()
-    writer = make_writer(name, sink, look)
+    writer = make_writer(name, sink, look or Look(now=0))
     for block in blocks:
         writer.write(block)
     writer.finish(summary())

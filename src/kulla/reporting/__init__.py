@@ -1,1 +1,1 @@
-"""."""
+"""Reports: what was found and what was not, for people and for programs."""

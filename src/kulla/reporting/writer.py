@@ -45,12 +45,14 @@ class Look:
         color: ANSI colours.
         live: show detections as they come, for a person who watches.
         problems: of the scan.
+        now: the moment a report bears, microseconds UTC; None for the present.
     """
 
     width: int = 120
     color: bool = False
     live: bool = False
     problems: Problems = field(default_factory=Problems)
+    now: int | None = None
 
 
 def detections(lines: bytes, problems: Problems) -> Iterator[Detection]:
