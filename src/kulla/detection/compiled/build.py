@@ -13,6 +13,7 @@ from kulla.detection.compiled.automata import AutomataBuilder, Wanted, rows
 from kulla.detection.compiled.patterns import Check, Pattern, expected_hits, question
 from kulla.detection.compiled.programs import Leaves, Literal, Program, normal_form, program
 from kulla.detection.compiled.specialise import Key, Variant, variants
+from kulla.detection.compiled.texts import rule_json
 from kulla.detection.eventclass import ANY, EventClass, Probe
 from kulla.detection.folding import fold, fold_table
 from kulla.detection.ir import And, Node, Not, Op, Or, Predicate, Rule, predicates
@@ -41,6 +42,24 @@ class Compiled:
     leaves: tuple[Predicate, ...]
     classes: tuple[tuple[str, tuple[int, ...]], ...]
     bases: dict[LogSource, int]
+
+    @property
+    def unknown(self) -> int:
+        """Return the number of the open log source: nothing is known but what an event itself says."""
+        return self.bases[LogSource()]
+
+    @property
+    def class_numbers(self) -> dict[str, int]:
+        """Return the number of each class's plain form."""
+        numbers: dict[str, int] = {}
+        for number, (name, _) in enumerate(self.classes):
+            numbers.setdefault(name, number)
+        return numbers
+
+    @property
+    def unknown_class(self) -> int:
+        """Return the number of the class of events that nothing recognises."""
+        return len(self.classes) - 1
 
 
 @dataclass(slots=True)
@@ -318,13 +337,6 @@ def positive(tree: Node, negated: bool = False) -> list[Predicate]:
             return positive(part, not negated)
         case And(inner) | Or(inner):
             return [found for part in inner for found in positive(part, negated)]
-
-
-def rule_json(rule: Rule) -> bytes:
-    """Return the ``rule`` object of kulla.detection/1."""
-    return orjson.dumps(
-        {"id": rule.id, "title": rule.title, "level": rule.level, "status": rule.status, "tags": list(rule.tags), "kind": "sigma"}
-    )
 
 
 def _texts(parts: _Parts) -> tables.Texts:

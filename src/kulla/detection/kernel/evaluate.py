@@ -37,7 +37,7 @@ def _run(work, programs, program, hopeful):
     return place == -1, met
 
 
-@kernel
+@inlined
 def evaluate(work, programs, program):
     """Return FALSE, TRUE or OPEN for a program."""
     holds, met = _run(work, programs, program, TRUE)
@@ -49,7 +49,7 @@ def evaluate(work, programs, program):
     return TRUE if holds else OPEN
 
 
-@kernel
+@inlined
 def sort_candidates(work, programs):
     """Put the candidates into the order of their rules, so that detections come in one order always."""
     for right in range(1, work.counters[CANDIDATES]):

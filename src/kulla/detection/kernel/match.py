@@ -141,7 +141,7 @@ def _occurs(buffer, end, text, start, stop):
     return False
 
 
-@kernel
+@inlined
 def _scan_short(work, programs, automata, head, token, end):
     """Try the patterns that are too short to have a four-byte piece."""
     for entry in range(automata.heads[head, SHORT], automata.heads[head, SHORT_END]):
@@ -149,7 +149,7 @@ def _scan_short(work, programs, automata, head, token, end):
             _found(work, programs, automata, entry, token, end)
 
 
-@kernel
+@inlined
 def _scan_bucket(work, programs, automata, head, gram, place, token, end):
     """Try the patterns listed under one four-byte piece whose last byte is at ``place``."""
     mask = automata.heads[head, TABLE_MASK]
@@ -198,7 +198,7 @@ def _might_be_address(buffer, start, end):
     return False
 
 
-@kernel
+@inlined
 def _ask_checks(work, programs, automata, head, token, kind, end):
     """Put a field's questions to one value; ``end`` is 0 for values without text (null, containers)."""
     for row in range(automata.heads[head, CHECK], automata.heads[head, CHECK_END]):

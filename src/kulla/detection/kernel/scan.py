@@ -131,7 +131,7 @@ def _moment(data, work, roles):
     return NO_TIME
 
 
-@kernel
+@inlined
 def _match_all(data, count, event_class, work, tables, out, modes):
     """Match all values of an event against rules; note which fields were seen."""
     automata, programs, folding = tables.automata, tables.programs, tables.folding
@@ -192,7 +192,7 @@ def _put_open(work, programs, program, event, out):
     return _put_asked(work, out, row)
 
 
-@kernel
+@inlined
 def _judge(data, event, member_count, moment, number, work, tables, source, host, out):
     """Evaluate the candidates and write what holds; False if the outputs have no room."""
     programs, texts = tables.programs, tables.texts
