@@ -113,7 +113,7 @@ class Generated(io.RawIOBase):
 
 def read_all(reader: Reader, data: bytes, *, dribble: bool = False, path: str = "sample", modified: int | None = None) -> Reading:
     """Read ``data`` from memory and keep everything."""
-    stream = cast(BinaryIO, Dribble(data)) if dribble else io.BytesIO(data)
+    stream = cast("BinaryIO", Dribble(data)) if dribble else io.BytesIO(data)
     problems, reading = Problems(), Reading()
     for batch in reader.read(stream, Origin(path, problems, modified)):
         reading.batches.append(batch)
@@ -248,7 +248,7 @@ def check_noise(reader: Reader, sample: Sample) -> None:
 def check_streaming(reader: Reader, sample: Sample) -> None:
     """The first batch comes before much has been read."""
     stream = Generated(filter(None, _long(sample, 64 * _MIB)))
-    batches = reader.read(cast(BinaryIO, stream), Origin("sample", Problems()))
+    batches = reader.read(cast("BinaryIO", stream), Origin("sample", Problems()))
     assert next(batches, None) is not None
     assert stream.given <= 12 * _MIB
 
@@ -276,7 +276,7 @@ def _long(sample: Sample, size: int) -> Iterator[bytes]:
 
 def _peak(reader: Reader, pieces: Callable[[], Iterator[bytes]]) -> int:
     """Return the highest memory in bytes that Python objects (numpy's included) took while reading."""
-    stream = cast(BinaryIO, Generated(filter(None, pieces())))
+    stream = cast("BinaryIO", Generated(filter(None, pieces())))
     tracemalloc.start()
     try:
         for batch in reader.read(stream, Origin("sample", Problems())):
