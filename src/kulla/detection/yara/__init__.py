@@ -1,1 +1,1 @@
-"""."""
+"""YARA rules over files that are no logs."""
