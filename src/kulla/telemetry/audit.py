@@ -88,13 +88,18 @@ class Record:
         return self.node, self.stamp, self.serial
 
 
-def parse(text: str) -> Record | None:
-    """Understand one record, from ``type=`` or ``node=`` on; None when it is none."""
+def parse(text: str, node: str = "") -> Record | None:
+    """Understand one record, from ``type=`` or ``node=`` on; None when it is none.
+
+    Args:
+        text: one line.
+        node: the host where the record itself names none.
+    """
     match = _HEAD.match(text)
     if match is None:
         return None
     kind = _TYPES.get(match[2], match[2])
-    return Record(match[1] or "", kind, match[3], match[4], _fields(kind, text[match.end() :]), len(text))
+    return Record(match[1] or node, kind, match[3], match[4], _fields(kind, text[match.end() :]), len(text))
 
 
 def _fields(kind: str, body: str) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ Memory is bounded by one chunk, one record (RECORD_BYTES) and one batch, whateve
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
@@ -17,6 +16,7 @@ from kulla.model.logsource import LogSource
 from kulla.model.text import visible
 from kulla.telemetry import batch
 from kulla.telemetry.batch import Batch, Source, batch_of
+from kulla.telemetry.encoding import utf8_head, utf8_stream
 from kulla.telemetry.reader import Origin
 
 #: Bytes asked of the stream at a time; a slab holds the whole lines of about that many bytes.
@@ -26,9 +26,6 @@ HEAD_LINES = 64
 HEAD_LINE_CHARACTERS = 8192
 #: Characters of an unreadable line that its problem quotes.
 QUOTED_CHARACTERS = 120
-
-_UTF8_BOM = codecs.BOM_UTF8
-_UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,8 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes | None]:
     """Yield runs of whole lines without the last line end; None stands for one line that is too long."""
     pending = bytearray()
     skipping = False
-    for piece in _utf8_chunks(stream):
+    source = utf8_stream(stream)
+    while piece := source.read(CHUNK_BYTES):
         chunk = piece
         if skipping:
             start = chunk.find(b"\n") + 1
@@ -99,28 +97,6 @@ def _bounded(data: bytes) -> Iterator[bytes | None]:
         return
     for line in data.split(b"\n"):
         yield line if len(line) <= batch.RECORD_BYTES else None
-
-
-def _utf8_chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the stream's bytes as UTF-8 without byte order mark."""
-    chunk = stream.read(CHUNK_BYTES)
-    while 0 < len(chunk) < len(_UTF8_BOM) and (more := stream.read(CHUNK_BYTES)):
-        chunk += more
-    if chunk.startswith(_UTF16_BOMS):
-        yield from _from_utf16(chunk, stream)
-        return
-    chunk = chunk.removeprefix(_UTF8_BOM)
-    while chunk:
-        yield chunk
-        chunk = stream.read(CHUNK_BYTES)
-
-
-def _from_utf16(chunk: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder("utf-16")("replace")
-    while chunk:
-        yield decoder.decode(chunk).encode("utf-8", "replace")
-        chunk = stream.read(CHUNK_BYTES)
-    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
 
 
 def _decoded(data: bytes, first: int, origin: Origin) -> str:
@@ -167,12 +143,10 @@ def head_lines(head: bytes) -> list[str]:
 
     The last line is left out when the head seems cut there.
     """
-    if head.startswith(_UTF16_BOMS):
-        text = head.decode("utf-16", "replace")
-    elif b"\0" in head.rstrip(b"\0")[:4096]:  # a log in use may end in zeros that its writer allocated in advance
+    plain = utf8_head(head).rstrip(b"\0")  # a log in use may end in zeros that its writer allocated in advance
+    if b"\0" in plain[:4096]:
         return []
-    else:
-        text = head.rstrip(b"\0").removeprefix(_UTF8_BOM).decode("utf-8", "replace")
+    text = plain.decode("utf-8", "replace")
     whole, _, rest = text.rpartition("\n")
     lines = (whole or rest).split("\n", HEAD_LINES)[:HEAD_LINES]
     return [line[:HEAD_LINE_CHARACTERS].rstrip("\r") for line in lines if line.strip()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, ClassVar
 
 import orjson
@@ -52,15 +52,24 @@ class AuditdReader:
 
 @dataclass(slots=True)
 class AuditEvents:
-    """Moves finished events from the window into batches."""
+    """Moves finished events from the window into batches.
+
+    Attributes:
+        others: what events are that are not made of audit records.
+    """
 
     origin: Origin
     gathering: Gathering
+    others: LogSource = LOGSOURCE
     window: audit.Window = field(default_factory=audit.Window)
 
     def give(self, finished: Iterator[audit.Waiting]) -> Iterator[Batch]:
         """Gather events; yield a batch when it is full."""
         for waiting in finished:
+            logsource = LOGSOURCE if waiting.records else self.others
+            if logsource != self.gathering.source.logsource:
+                yield from self.gathering.rest()
+                self.gathering.source = replace(self.gathering.source, logsource=logsource)
             encoded = orjson.dumps(waiting.finished())
             if fits(encoded, waiting.position, self.origin) and self.gathering.add(encoded, waiting.number, waiting.time):
                 yield self.gathering.take()

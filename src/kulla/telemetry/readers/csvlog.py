@@ -21,6 +21,7 @@ from kulla.telemetry import times
 from kulla.telemetry.batch import Batch, Source
 from kulla.telemetry.delimited import DELIMITERS, Records, named, ragged, split, unique_names
 from kulla.telemetry.fields import name_key
+from kulla.telemetry.json_rewrite import rewrite
 from kulla.telemetry.lines import Gathering, fits, head_lines, slabs, unreadable
 from kulla.telemetry.reader import Origin
 
@@ -47,51 +48,31 @@ class Profile:
 
     Attributes:
         columns: all of these in the header mean this program.
-        adapt: adds the event log's own names to the fields.
+        adapt: returns the fields with the event log's own names.
+        unnamed: of columns after the last, over which the program writes no name.
     """
 
     columns: frozenset[str]
     logsource: LogSource
-    adapt: Callable[[Fields], None]
+    adapt: Callable[[Fields], Fields]
+    unnamed: tuple[str, ...] = ()
 
 
-def _evtxecmd(fields: Fields) -> None:
-    """Unfold what EvtxECmd's ``Payload`` holds: the event's data as JSON, ``{"EventData": {"Data": [{"@Name": ..., "#text": ...}]}}``."""
-    # The two ids are those of the process that wrote the event, which the event log keeps apart from the event's own ProcessId.
-    writer = {"ProcessId": "Execution_ProcessID", "ThreadId": "Execution_ThreadID", "UserId": "Security_UserID"}
-    _rename(fields, {"Provider": "Provider_Name", "EventId": "EventID", **writer})
-    try:
-        payload = orjson.loads(fields.get("Payload", ""))
-    except orjson.JSONDecodeError:
-        return
-    if not isinstance(payload, dict):
-        return
-    del fields["Payload"]
-    data = payload.get("EventData")
-    items = data.get("Data") if isinstance(data, dict) else None
-    if isinstance(items, dict):
-        items = [items]
-    if isinstance(items, list) and all(isinstance(item, dict) and "@Name" in item for item in items):
-        payload["EventData"] = {str(item["@Name"]): item.get("#text") for item in items}
-    fields.update(payload)
+def _evtxecmd(fields: Fields) -> Fields:
+    # These are the ids of the process that wrote the event, which the event log keeps apart from the event's own ProcessId.
+    _rename(fields, {"ProcessId": "Execution_ProcessID", "ThreadId": "Execution_ThreadID", "UserId": "Security_UserID"})
+    return rewrite(fields)
 
 
-def _event_viewer(fields: Fields) -> None:
+def _event_viewer(fields: Fields) -> Fields:
     _rename(fields, {"Event ID": "EventID", "Source": "Provider_Name"})
-    if fields.get("_extra"):
-        fields["Message"] = "\n".join(fields.pop("_extra"))  # the viewer writes no name over its last column
+    return fields
 
 
-def _get_winevent(fields: Fields) -> None:
-    _rename(
-        fields,
-        {"Id": "EventID", "LogName": "Channel", "MachineName": "Computer", "ProviderName": "Provider_Name", "RecordId": "EventRecordID"},
-    )
-
-
-def _admin_audit(fields: Fields) -> None:
+def _admin_audit(fields: Fields) -> Fields:
     """Put cmdlet and parameters into one text, as event 1 of the channel MSExchange Management has them."""
     fields["Message"] = f"{fields.get('CmdletName', '')} {fields.get('CmdletParameters', '')}".strip()
+    return fields
 
 
 def _rename(fields: Fields, names: dict[str, str]) -> None:
@@ -102,12 +83,14 @@ def _rename(fields: Fields, names: dict[str, str]) -> None:
 
 PROFILES: tuple[Profile, ...] = (
     Profile(frozenset({"EventId", "Provider", "Channel", "MapDescription", "Payload"}), _WINDOWS, _evtxecmd),
-    Profile(frozenset({"Level", "Date and Time", "Source", "Event ID", "Task Category"}), _WINDOWS, _event_viewer),
-    Profile(frozenset({"Id", "ProviderName", "LogName", "TimeCreated", "MachineName"}), _WINDOWS, _get_winevent),
+    Profile(frozenset({"Level", "Date and Time", "Source", "Event ID", "Task Category"}), _WINDOWS, _event_viewer, ("Message",)),
+    Profile(frozenset({"Id", "ProviderName", "LogName", "TimeCreated", "MachineName"}), _WINDOWS, rewrite),
     # Search-AdminAuditLog | Export-Csv of Exchange Server
     Profile(frozenset({"CmdletName", "CmdletParameters", "Caller", "RunDate"}), _EXCHANGE_MANAGEMENT, _admin_audit),
+    # Splunk, which may hold the original event in _raw
+    Profile(frozenset({"_raw", "_time"}), LogSource(), rewrite),
 )
-_PLAIN = Profile(frozenset(), LogSource(), lambda _fields: None)
+_PLAIN = Profile(frozenset(), LogSource(), lambda fields: fields)
 
 
 class CsvReader:
@@ -170,7 +153,7 @@ class Header:
         delimiter = max(DELIMITERS, key=lambda candidate: len(_cells(line, candidate) or ()))
         names = unique_names(_cells(line, delimiter) or [line])
         profile = next((known for known in PROFILES if known.columns <= set(names)), _PLAIN)
-        return cls(delimiter, names, profile, _time_columns(names))
+        return cls(delimiter, (*names, *profile.unnamed), profile, _time_columns(names))
 
     def time(self, fields: Fields) -> int:
         """Return the time of a record, UNKNOWN where no column gives one."""
@@ -236,7 +219,6 @@ class _Reading:
     def _event(self, position: int, cells: list[str]) -> tuple[bytes, int]:
         fields = named(self.header.names, cells)
         time = self.header.time(fields)
-        self.header.profile.adapt(fields)
         if len(cells) < len(self.header.names) or "_extra" in fields:
             ragged(self.origin, position, len(cells), len(self.header.names))
-        return orjson.dumps(fields), time
+        return orjson.dumps(self.header.profile.adapt(fields)), time
