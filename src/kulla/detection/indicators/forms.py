@@ -56,8 +56,9 @@ def terms_by_form(text: str) -> tuple[Term, ...]:
     hashed = forms.file_hash(value)
     if hashed:
         return (Term(hashed),)
-    if _ADDRESS.fullmatch(value):
-        return _address_terms(value)
+    found = _address_terms(value) if _ADDRESS.fullmatch(value) else ()
+    if found:  # else a name of hexadecimal letters, perhaps with a port
+        return found
     if "://" in value:
         return terms_by_type(T.URL, value)
     if value.startswith(_KEY_ROOTS):
@@ -79,7 +80,7 @@ def _name_terms(value: str) -> tuple[Term, ...]:
             return (Term(Observable(T.DOMAIN, value[len(prefix) :]), tree=True),)  # a whole top-level domain: too broad, and said so
         value = value.removeprefix(prefix)
     host, slash, path = value.removesuffix("^").partition("/")
-    if slash and path and forms.domain(host):
+    if slash and path and (forms.domain(host) or (forms.address(host) and not path.isdigit())):
         return (*terms_by_type(T.URL, f"http://{host}/{path}"), *terms_by_type(T.URL, f"https://{host}/{path}"))
     ending = host.rpartition(".")[2]
     if ending in FILE_ENDINGS and not slash:
@@ -87,7 +88,7 @@ def _name_terms(value: str) -> tuple[Term, ...]:
     found = terms_by_type(T.DOMAIN, host, tree=True)
     if ending in EITHER_ENDINGS and not slash and found:
         return (*found, *terms_by_type(T.FILE_NAME, host))
-    return found or (_address_terms(host) if ":" in host or slash else ())
+    return found
 
 
 def terms_by_type(kind: ObservableType, text: str, *, tree: bool = False) -> tuple[Term, ...]:

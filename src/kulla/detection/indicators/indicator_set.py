@@ -273,10 +273,9 @@ class IndicatorBuilder:
 
     def _add_term(self, term: Term, path: str, place: str) -> bool:
         value = term.observable.value.encode("utf-8", "replace")
-        reason = too_broad(term.observable) if len(value) <= MAX_BYTES else ""
-        if reason or len(value) > MAX_BYTES:
-            kind = "broad-indicator" if reason else "oversized-indicator"
-            self.problem(path, kind, reason or f"longer than {MAX_BYTES} bytes", place)
+        kind, reason = _unusable(term.observable, len(value))
+        if kind:
+            self.problem(path, kind, reason, place)
             return False
         number = TREE if term.tree else NUMBERS[term.observable.type]
         self._terms += _TERM.pack(number, self._count, len(self._values), len(value))
@@ -336,6 +335,16 @@ class IndicatorBuilder:
             paths=tuple(self._path_numbers),
             searches=tuple(Search(s.type, s.kind, s.text, int(numbers[s.indicator])) for s in self._searches if kept[s.indicator]),
         )
+
+
+def _unusable(observable: Observable, size: int) -> tuple[str, str]:
+    """Return (kind of problem, message) for an observable that is not used, ("", "") for one that is."""
+    if size > MAX_BYTES:
+        return "oversized-indicator", f"longer than {MAX_BYTES} bytes"
+    if "\ufffd" in observable.value:  # where the file had bytes that are no UTF-8
+        return "invalid-utf8", "the value has bytes that are no UTF-8"
+    reason = too_broad(observable)
+    return ("broad-indicator", reason) if reason else ("", "")
 
 
 def _kept(rows: NDArray[np.void]) -> NDArray[np.bool_]:

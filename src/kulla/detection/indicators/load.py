@@ -63,6 +63,13 @@ def read_indicators(stream: BinaryIO, path: str, builder: IndicatorBuilder) -> N
         builder: takes them.
     """
     text = decoded(stream)
+    try:
+        _read_text(text, path, builder)
+    finally:
+        text.detach()  # the stream is its opener's to close
+
+
+def _read_text(text: TextIOWrapper, path: str, builder: IndicatorBuilder) -> None:
     head = text.read(_HEAD)
     text.seek(0)
     if "\0" in head:
