@@ -73,13 +73,14 @@ def normal(name: str) -> str:
 
 def licence(name: str) -> str:
     """Return the licence that the installed package states, as short as it states it."""
-    about = metadata(name)
-    stated = about.get("License-Expression") or _classified(about.get_all("Classifier") or [])
-    return stated or (about.get("License") or "not stated").splitlines()[0]
+    about = metadata(name).json
+    stated = about.get("license_expression") or _classified(about.get("classifier", []))
+    return str(stated or about.get("license") or "not stated").splitlines()[0]
 
 
-def _classified(classifiers: list[str]) -> str:
-    return ", ".join(line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License :: "))
+def _classified(classifiers: str | list[str]) -> str:
+    lines = [classifiers] if isinstance(classifiers, str) else classifiers
+    return ", ".join(line.rpartition(" :: ")[2] for line in lines if line.startswith("License :: "))
 
 
 def page() -> str:

@@ -1,7 +1,8 @@
 """Runs the console examples of the documentation.
 
-A fenced block marked ``console`` holds commands (lines that begin with ``$ ``; a backslash at the end goes on) and what they
-print, standard error included. In the expected text, ``...`` stands for any text in a line, and a line of ``...`` alone for any lines.
+A fenced block marked ``console`` holds commands (lines that begin with ``$ ``; a backslash at the end, or ``> `` on the next line,
+goes on) and what they print, standard error included. In the expected text, ``...`` stands for any text in a line, and a line of ``...``
+alone for any lines.
 All blocks of a page run in order, in one temporary folder with a copy of ``examples/``. A block marked ``sh`` is not run.
 """
 
@@ -33,13 +34,23 @@ def steps(page: str) -> Iterator[Step]:
     """Yield the commands of a page's console blocks in order."""
     for block in re.finditer(r"^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         first = page.count("\n", 0, block.start()) + 2
-        lines = block[1].replace("\\\n", "\\\0").split("\n")[:-1]
-        starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
-        if not starts or starts[0] != 0:
+        if not block[1].startswith("$ "):
             raise ValueError(f"line {first}: a console block begins with a command")
-        for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-            ahead = sum(line.count("\0") for line in lines[:start])
-            yield Step(lines[start][2:].replace("\0", "\n"), "\n".join(lines[start + 1 : stop]), first + start + ahead)
+        yield from _block(block[1], first)
+
+
+def _block(text: str, first: int) -> Iterator[Step]:
+    """Yield the commands of one block, which begins in line ``first``."""
+    joined = re.sub(r"\n>(?: |(?=\n))", "\0", text.replace("\\\n", "\\\0"))
+    number, command, printed = first, "", list[str]()
+    for line in [*joined.split("\n")[:-1], "$ "]:
+        if not line.startswith("$ "):
+            printed.append(line)
+            continue
+        if command:
+            yield Step(command.replace("\0", "\n"), "\n".join(printed), number)
+            number += len(printed) + command.count("\0") + 1
+        command, printed = line[2:], []
 
 
 def matches(expected: str, printed: str) -> bool:

@@ -19,6 +19,12 @@ $ printf '%s\\n' \\
     a b
 a
 b
+$ cat <<'END'
+> c
+>
+> END
+c
+
 ```
 
 ```sh
@@ -35,7 +41,8 @@ def test_steps_are_found_with_their_lines() -> None:
     assert list(steps(PAGE)) == [
         Step("echo one", "one", 4),
         Step("printf '%s\\n' \\\n    a b", "a\nb", 6),
-        Step("true", "", 17),
+        Step("cat <<'END'\nc\n\nEND", "c\n", 10),
+        Step("true", "", 23),
     ]
 
 
