@@ -4,6 +4,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
 from tools.shape import LONG_FUNCTIONS, Module, Shape, cycle_of, lines_under, measure, modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
