@@ -162,6 +162,19 @@ def test_a_damaged_pointer_is_said(store: RuleStore, pointer: bytes):
         store.sets()
 
 
+def test_a_damaged_set_is_repaired_by_importing_it_again(store: RuleStore):
+    stored = put(store, rule_zip(1))
+    for damaged in (stored.path, stored.path.parent / "metadata.json", store.folder / "sigmahq" / "current"):
+        damaged.write_bytes(b"damaged")
+        with store.draft("sigmahq") as archive:
+            archive.write_bytes(rule_zip(1))
+            draft = store.examine("sigmahq", archive, "stick/rules.zip", None)
+            assert store.difference(draft).first
+            store.keep(draft)
+        assert [found.sha256 for found in store.sets()] == [stored.sha256]
+        assert len(installed_rules(store)) == 1
+
+
 def test_drafts_of_killed_processes_are_removed_after_a_day(store: RuleStore):
     put(store, rule_zip(1))
     old, young = store.folder / "sigmahq" / ".draft-old", store.folder / "sigmahq" / ".draft-young"
@@ -207,7 +220,7 @@ def test_the_first_version_adds_everything(store: RuleStore):
     with store.draft("sigmahq") as archive:
         archive.write_bytes(rule_zip(1, 2))
         found = store.difference(store.examine("sigmahq", archive, "x", None))
-    assert (len(found.added), found.removed, found.changed) == (2, (), ())
+    assert (len(found.added), found.removed, found.changed, found.first) == (2, (), (), True)
 
 
 def test_a_folder_is_packed_the_same_each_time(tmp_path: Path, store: RuleStore):

@@ -101,11 +101,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What another version changes; rules as (id, title), sorted by title."""
+    """What another version changes; rules as (id, title), sorted by title; ``first`` where nothing usable was there before."""
 
     added: tuple[tuple[str, str], ...]
     removed: tuple[tuple[str, str], ...]
     changed: tuple[tuple[str, str], ...]
+    first: bool = False
 
     @property
     def empty(self) -> bool:
@@ -226,8 +227,10 @@ class RuleStore:
         """
         home = self._of(draft.stored.name)
         try:
-            target = self._same(draft.stored) or home / draft.stored.version
-            if not target.exists():
+            same = self._same(draft.stored)
+            target = same or home / draft.stored.version
+            if same is None:
+                shutil.rmtree(target, ignore_errors=True)  # a damaged one, if there is any
                 _write_synced(draft.folder / "metadata.json", json.dumps(draft.stored.to_dict(), indent=2).encode() + b"\n")
                 _sync(draft.folder / "rules.zip")
                 draft.folder.replace(target)
@@ -244,10 +247,13 @@ class RuleStore:
         """Return what a draft changes against the version in use."""
         from kulla.detection.sigma.load import load_rules
 
-        now = self.verified(draft.stored.name)
+        now = None
+        with suppress(KullaError):  # a damaged set is as good as none: it is about to be replaced
+            now = self.verified(draft.stored.name)
         old = _by_id(load_rules([str(now.path)])) if now else {}
         new = _by_id(draft.rule_set)
         return Difference(
+            first=now is None,
             added=_titles(new, new.keys() - old.keys()),
             removed=_titles(old, old.keys() - new.keys()),
             changed=_titles(new, {key for key in new.keys() & old.keys() if new[key] != old[key]}),
@@ -301,6 +307,20 @@ def installed_rules(store: RuleStore | None = None) -> list[Path]:
     known = RuleStore() if store is None else store
     verified = [known.verified(found.name) for found in known.sets()]
     return [found.path for found in verified if found is not None]
+
+
+def content_rules() -> Path:
+    """Return the folder of the rules that come with Kulla."""
+    return Path(__file__).resolve().parents[1] / "content" / "rules"
+
+
+def default_rules(store: RuleStore | None = None) -> list[str]:
+    """Return where the rules lie that are used when none are named: the imported sets and Kulla's own.
+
+    Raises:
+        KullaError: an imported set is damaged.
+    """
+    return [str(path) for path in (*installed_rules(store), content_rules())]
 
 
 def sha256_of(file: Path) -> str:
@@ -385,8 +405,7 @@ def _check_size(size: int, place: Path) -> None:
 
 def _by_id(rule_set: RuleSet) -> dict[str, Rule | Correlation]:
     """Return rules and correlations without their places, which differ between two archives."""
-    every: list[Rule | Correlation] = [*rule_set.rules, *rule_set.correlations]
-    return {rule.id: replace(rule, path="", line=0) for rule in every}
+    return {rule.id: replace(rule, path="", line=0) for rule in rule_set.every}
 
 
 def _titles(rules: dict[str, Rule | Correlation], ids: set[str]) -> tuple[tuple[str, str], ...]:

@@ -66,3 +66,8 @@ class RuleSet:
     filters: int = 0
     repeated: int = 0
     ignored: int = 0
+
+    @property
+    def every(self) -> list[Rule | Correlation]:
+        """The rules, then the correlations."""
+        return [*self.rules, *self.correlations]
