@@ -12,6 +12,7 @@ from typing import Any
 
 from kulla.model import moment
 from kulla.telemetry import times
+from kulla.telemetry.dns_messages import PROGRAMS
 from kulla.telemetry.times import MONTHS
 
 Fields = dict[str, Any]
@@ -221,6 +222,8 @@ def event(line: Line, message: str) -> Fields:
     mnemonic = _CISCO.search(message[:400]) or None
     if mnemonic:
         fields |= {"cisco_facility": mnemonic[1], "cisco_severity": mnemonic[2], "mnemonic": mnemonic[3]}
+    understands = PROGRAMS.get(fields.get("program", ""))
+    fields |= (understands(message) or {}) if understands else {}
     for name, value in _pairs(line, message):
         fields.setdefault(name, value)
     if "devname" in fields:

@@ -25,6 +25,8 @@ READERS: dict[str, str] = {
     "m365csv": "m365:M365CsvReader",
     "auditd": "auditd:AuditdReader",
     "weblog": "weblog:WeblogReader",
+    "squid": "squid:SquidReader",
+    "dns": "dnslog:DnsReader",
     "syslog": "syslog:SyslogReader",
     "csv": "csvlog:CsvReader",
 }
