@@ -33,7 +33,7 @@ def trees() -> list[ast.Module]:
 
 
 def test_kinds_are_found_in_code() -> None:
-    code = "problems.add(path, 'one-kind', f'x'); Problem(p, '', 'two-kinds', 'some-text here')\nself.add('no-kind'); x.problem(kind='three-kinds')"
+    code = "problems.add(path, 'one-kind', f'x'); Problem(p, '', 'two-kinds', 'a-b c')\nself.add('no-kind'); x.problem(kind='three-kinds')"
     assert list(kinds_of(ast.parse(code))) == ["one-kind", "two-kinds", "three-kinds"]
 
 
