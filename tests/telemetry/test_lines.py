@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from kulla.model.logsource import LogSource
 from kulla.model.problem import Problems
 from kulla.telemetry import batch
-from kulla.telemetry.lines import Gathering, Parsed, Source, fits, head_lines, likelihood, read_lines, slabs
+from kulla.telemetry.batch import Source
+from kulla.telemetry.lines import Gathering, Parsed, fits, head_lines, likelihood, read_lines, slabs
 from kulla.telemetry.reader import Origin
 from tests.telemetry.reader_contract import Dribble, Generated
 
