@@ -168,7 +168,8 @@ def _seen_words(one: Explanation) -> str:
         return "found in no field"
     if not one.seen:
         return "the event has no such field"
-    return "the event has " + ", ".join(_value_words(value) for value in one.seen)
+    values = [value for value in one.seen if value.kind is not Kind.CONTAINER] or one.seen[:1]
+    return "the event has " + ", ".join(_value_words(value) for value in values)
 
 
 def _value_words(value: Value) -> str:
