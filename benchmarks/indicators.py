@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kulla.detection.folding import fold
 from kulla.detection.indicators.index import IndicatorIndex, build_index
@@ -47,12 +48,14 @@ def made_events(count: int, chance: random.Random) -> Iterator[bytes]:
     for number in range(count):
         image = f"C:\\Windows\\System32\\tool{chance.randrange(500)}.exe"
         forms = (
-            {"EventID": 1, "Image": image, "CommandLine": f'"{image}" /c copy \\\\files01\\share\\{number}.docx %TEMP% && net use', "User": "CORP\\joe",
+            {"EventID": 1, "Image": image, "User": "CORP\\joe",
+             "CommandLine": f'"{image}" /c copy \\\\files01\\share\\{number}.docx %TEMP% && net use',
              "ParentImage": "C:\\Windows\\explorer.exe", "ParentCommandLine": "C:\\Windows\\explorer.exe",
              "Hashes": f"SHA1={chance.getrandbits(160):040X},MD5={chance.getrandbits(128):032X},SHA256={chance.getrandbits(256):064X}"},
             {"EventID": 3, "Image": image, "SourceIp": "10.1.2.3", "DestinationIp": f"93.{number % 256}.4.{chance.randrange(256)}",
              "DestinationHostname": f"edge{number}.cdn.example", "User": "CORP\\joe"},
-            {"EventID": 22, "Image": image, "QueryName": f"a{number}.b.example.net", "QueryResults": "type:  5 cdn.example;::ffff:93.184.216.34;"},
+            {"EventID": 22, "Image": image,
+             "QueryName": f"a{number}.b.example.net", "QueryResults": "type:  5 cdn.example;::ffff:93.184.216.34;"},
         )  # fmt: skip
         yield json.dumps(forms[number % 3]).encode()
 
@@ -89,12 +92,14 @@ def probing(index: IndicatorIndex, values: Values) -> float:
     from kulla.detection.indicators.kernel import probe_value
 
     @numba.njit(nogil=True)
-    def all_values(buffer, rows, useful, tables, out):  # type: ignore[no-untyped-def]
+    def all_values(
+        buffer: NDArray[np.uint8], rows: NDArray[np.int64], useful: int, table: NDArray[np.uint64], out: NDArray[np.int64]
+    ) -> int:
         total = 0
         for row in range(rows.shape[0]):
             mode = rows[row, 2] & useful
             if mode:
-                total += probe_value(buffer, rows[row, 0], rows[row, 1], mode, tables, out, 0)
+                total += probe_value(buffer, rows[row, 0], rows[row, 1], mode, table, out, 0)
         return total
 
     useful = 0

@@ -43,7 +43,7 @@ TABLE: dict[Mode, tuple[str, ...]] = {
     Mode.IP: (
         # Windows, Sysmon
         "SourceIp", "DestinationIp", "IpAddress", "ClientAddress", "SourceAddress", "DestAddress", "SourceNetworkAddress",
-        "Source Network Address", "CallingStationID", "ClientIP", "RemoteIP", "RemoteAddress", "Client IP",
+        "CallingStationID", "ClientIP", "RemoteIP", "RemoteAddress",
         # Zeek, Suricata
         "id.orig_h", "id.resp_h", "tx_hosts", "rx_hosts", "src_ip", "dest_ip", "dst_ip", "client_addr", "assigned_addr", "requested_addr",
         "server_addr", "dns.answers.rdata", "dns.grouped.A", "dns.grouped.AAAA", "flow.src_ip", "flow.dest_ip", "http.xff",
@@ -75,8 +75,8 @@ TABLE: dict[Mode, tuple[str, ...]] = {
     ),
     Mode.PATH: (
         "Image", "ParentImage", "SourceImage", "TargetImage", "TargetFilename", "ImageLoaded", "OriginalFileName", "ImagePath",
-        "ServiceFileName", "NewProcessName", "ParentProcessName", "ProcessName", "FileName", "File Name", "ApplicationName", "Application",
-        "RelativeTargetName", "ObjectName", "ProcessPath", "path", "exe", "filename", "fileinfo.filename", "SourceFileName",
+        "ServiceFileName", "NewProcessName", "ParentProcessName", "ProcessName", "FileName", "ApplicationName", "Application",
+        "RelativeTargetName", "ObjectName", "ProcessPath", "path", "exe", "fileinfo.filename", "SourceFileName",
         "DestinationFileName", "smb.filename", "file.path", "file.name", "process.executable", "process.name", "process.parent.executable",
         "process.parent.name", "dll.path", "dll.name", "FilePath", "ImageFileName", "Device", "CurrentDirectory", "cwd", "Destination",
         "requestParameters.key", "PipeName",
@@ -91,22 +91,23 @@ TABLE: dict[Mode, tuple[str, ...]] = {
         "User", "ParentUser", "SourceUser", "TargetUser", "TargetUserName", "SubjectUserName", "TargetOutboundUserName", "AccountName",
         "SamAccountName", "MemberName", "UserName", "UserId", "UserKey", "userIdentity.userName", "userIdentity.principalId",
         "MailboxOwnerUPN", "LogonUserSid", "cs-username", "acct", "auid", "user.name", "user.email", "source.user.name",
-        "destination.user.name", "related.user", "username", "client", "Actor.ID", "Mailbox", "Caller", "Param1",
+        "destination.user.name", "related.user", "client", "Actor.ID", "Mailbox", "Caller", "Param1",
     ),
     Mode.REGISTRY: ("TargetObject", "ObjectName", "registry.path", "registry.key", "NewName", "ObjectPath"),
     Mode.MUTEX: ("MutexName", "Mutant", "ObjectName"),
     Mode.COMMAND | Mode.SCAN: (
         "CommandLine", "ParentCommandLine", "ProcessCommandLine", "process.command_line", "process.parent.command_line", "proctitle",
-        "cmdline", "Process Command Line",
+        "cmdline",
     ),
     Mode.SCAN: (
-        "QueryResults", "QueryResult", "message", "msg", "ScriptBlockText", "Payload", "HostApplication", "Details", "Contents", "Query", "Data",
+        "QueryResults", "QueryResult", "message", "msg",
+        "ScriptBlockText", "Payload", "HostApplication", "Details", "Contents", "Query", "Data",
         "TaskContent", "ServiceArguments", "Arguments", "message-subject", "subject", "custom-data", "source-context", "cs-user-agent",
         "http.http_user_agent", "user_agent", "user_agent.original", "userAgent", "cs(User-Agent)", "Parameters", "CmdletParameters",
         "cmdlet", "payload_printable", "alert.signature", "http_request_body", "Detail", "ContextInfo", "Modified Properties",
         "ModifiedProperties.NewValue", "requestParameters.policyDocument", "responseElements.errorMessage", "a0", "a1", "a2", "a3",
         "content", "event.original", "dns.answers.txt", "dns.grouped.TXT", "dns.grouped.CNAME", "Consumer", "Destination", "jobTitle",
-        "Job Title", "RemoteName", "uri_vars", "Parameters.Value", "OperationProperties.Value",
+        "RemoteName", "uri_vars", "Parameters.Value", "OperationProperties.Value",
     ),
 }  # fmt: skip
 
@@ -136,11 +137,13 @@ _IMPORTS = "imphash="
 _ADDRESS6_LENGTH = 45
 
 #: Endings that make a word of free text a file name, and never a domain.
-FILE_ENDINGS = frozenset(
-    "7z aspx ashx asmx bat bin cfg chm cmd cpl csv dat dll dmp doc docm docx drv dump exe gz hta htm html inf ini iso jar jpg js jse "
-    "json jsp jspx kirbi lnk log msc msi msp ocx odt pdf php png ppt pptx ps1 psd1 psm1 pyc rar reg rtf scr sct sys tar tgz tmp txt vbe vbs "
-    "vhd vhdx vmdk wsf wsh xls xlsm xlsx xml xsl yml yaml".split()  # noqa: SIM905 - a list of eighty words is read more easily so
-)
+FILE_ENDINGS = frozenset((
+    "7z", "aspx", "ashx", "asmx", "bat", "bin", "cfg", "chm", "cmd", "cpl", "csv", "dat", "dll", "dmp", "doc", "docm", "docx", "drv",
+    "dump", "exe", "gz", "hta", "htm", "html", "inf", "ini", "iso", "jar", "jpg", "js", "jse", "json", "jsp", "jspx", "kirbi", "lnk",
+    "log", "msc", "msi", "msp", "ocx", "odt", "pdf", "php", "png", "ppt", "pptx", "ps1", "psd1", "psm1", "pyc", "rar", "reg", "rtf",
+    "scr", "sct", "sys", "tar", "tgz", "tmp", "txt", "vbe", "vbs", "vhd", "vhdx", "vmdk", "wsf", "wsh", "xls", "xlsm", "xlsx", "xml",
+    "xsl", "yml", "yaml",
+))  # fmt: skip
 #: Endings that are both a file's and a top-level domain: the word is taken as either.
 EITHER_ENDINGS = frozenset(("cab", "pl", "py", "sh", "so", "zip"))
 

@@ -10,8 +10,10 @@ compare without regard to case as well; docs/reference/observables.md says what 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 
@@ -185,31 +187,30 @@ def normal(kind: ObservableType, text: str) -> str | None:
         kind: the type that the value is said to have.
         text: the value, folded. For addresses also a network (``192.0.2.0/24``), which keeps its prefix length.
     """
-    match kind:
-        case ObservableType.IPV4 | ObservableType.IPV6:
-            found = _address_or_network(text)
-            return found[1] if found and found[0] == kind else None
-        case ObservableType.DOMAIN:
-            return domain(text)
-        case ObservableType.URL:
-            parts = url(text)
-            return parts.normal if parts else None
-        case ObservableType.EMAIL:
-            return email(text)
-        case ObservableType.REGISTRY_KEY:
-            return registry_key(text) or None
-        case ObservableType.FILE_PATH:
-            return file_path(text) or None
-        case ObservableType.DIRECTORY:
-            return file_path(text).rstrip("\\/") or None
-        case ObservableType.IMPHASH:
-            hashed = file_hash(text)
-            return hashed.value if hashed and hashed.type == ObservableType.MD5 else None
-        case ObservableType.MD5 | ObservableType.SHA1 | ObservableType.SHA256 | ObservableType.SHA512:
-            hashed = file_hash(text)
-            return hashed.value if hashed and hashed.type == kind else None
-        case _:
-            return text.strip(EDGES) or None
+    return _NORMAL_FORMS[kind](text) or None
+
+
+def _of_address(kind: ObservableType, text: str) -> str | None:
+    found = _address_or_network(text)
+    return found[1] if found and found[0] == kind else None
+
+
+def _of_hash(kind: ObservableType, text: str) -> str | None:
+    hashed = file_hash(text)
+    return hashed.value if hashed and hashed.type == kind else None
+
+
+def _of_url(text: str) -> str | None:
+    parts = url(text)
+    return parts.normal if parts else None
+
+
+def _of_directory(text: str) -> str:
+    return file_path(text).rstrip("\\/")
+
+
+def _trimmed(text: str) -> str:
+    return text.strip(EDGES)
 
 
 def _address_or_network(text: str) -> tuple[ObservableType, str] | None:
@@ -234,3 +235,24 @@ def _network(text: str) -> tuple[ObservableType, str] | None:
 def address_type(found: IPv4Address | IPv6Address) -> ObservableType:
     """Return the type of an address."""
     return ObservableType.IPV4 if isinstance(found, IPv4Address) else ObservableType.IPV6
+
+
+_NORMAL_FORMS: dict[ObservableType, Callable[[str], str | None]] = {
+    ObservableType.IPV4: partial(_of_address, ObservableType.IPV4),
+    ObservableType.IPV6: partial(_of_address, ObservableType.IPV6),
+    ObservableType.DOMAIN: domain,
+    ObservableType.URL: _of_url,
+    ObservableType.EMAIL: email,
+    ObservableType.MD5: partial(_of_hash, ObservableType.MD5),
+    ObservableType.SHA1: partial(_of_hash, ObservableType.SHA1),
+    ObservableType.SHA256: partial(_of_hash, ObservableType.SHA256),
+    ObservableType.SHA512: partial(_of_hash, ObservableType.SHA512),
+    ObservableType.IMPHASH: partial(_of_hash, ObservableType.MD5),
+    ObservableType.FILE_NAME: _trimmed,
+    ObservableType.FILE_PATH: file_path,
+    ObservableType.DIRECTORY: _of_directory,
+    ObservableType.USER: _trimmed,
+    ObservableType.MUTEX: _trimmed,
+    ObservableType.REGISTRY_KEY: registry_key,
+    ObservableType.COMMAND_LINE: _trimmed,
+}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kulla.detection.folding import fold
-from kulla.detection.indicators.hashing import TREE, TYPES, address_keys, address_key, text_key, text_keys
+from kulla.detection.indicators.hashing import TREE, TYPES, address_key, address_keys, text_key, text_keys
 from kulla.detection.indicators.index import IndicatorIndex, build_index
 from kulla.detection.indicators.indicator_set import PLAIN, IndicatorBuilder, Term
 from kulla.detection.indicators.matcher import confirm, match_value
@@ -23,11 +23,12 @@ T = ObservableType
 #: Pieces from which values are put together: they collide with each other and with what stands around them.
 PIECES = (
     "evil.example", "a.b.evil.example", "xn--mnchen-3ya.example", "münchen.example", "İSTANBUL.example", "192.0.2.7", "198.51.100.23",
-    "::ffff:192.0.2.7", "::FFFF:c000:207", "2001:db8::1", "2001:DB8:0:0:0:0:0:1", "2001:db8:5::2", "fe80::1%eth0", "1::2::3", "12:34:56",
-    "http://", "https://", "ftp://", "user:pw@", ":80", ":443", ":21", ":8080", "/a/b?c=d", "?q", "#frag", "/", "\\", "\\??\\", "\\\\?\\", "C:\\Temp\\",
-    "evil.dll", "setup.exe", "README", ".", "..", ",", ";", " ", "\t", "\n", "\"", "'", "(", ")", "[", "]", "<", ">", "@", "+", "%", "=", ":", "-", "_",
-    "joe", "CORP\\joe", "joe@evil.example", "x+y@münchen.example", "HKLM\\", "HKEY_LOCAL_MACHINE\\", "HKU\\", "S-1-5-21-7\\", "\\REGISTRY\\USER\\",
-    "Software\\Run", "SHA1=", "IMPHASH=", "0" * 31, "f", "AB" * 16, "ab" * 20, "cd" * 32, "ef" * 64, "\u00e9", "\u0130", "\U0001f600", "\ufffd", "\0",
+    "::ffff:192.0.2.7", "::FFFF:c000:207", "2001:db8::1", "2001:DB8:0:0:0:0:0:1", "2001:db8:5::2", "fe80::1%eth0", "1::2::3",
+    "12:34:56", "http://", "https://", "ftp://", "hxxp://", "user:pw@", ":80", ":443", ":21", ":8080", "/a/b?c=d", "?q", "#frag", "/", "\\",
+    "\\??\\", "\\\\?\\", "C:\\Temp\\", "evil.dll", "setup.exe", "README", ".", "..", ",", ";", " ", "\t", "\n", '"', "'", "(", ")", "[",
+    "]",    "<", ">", "@", "+", "%", "=", ":", "-", "_", "joe", "CORP\\joe", "joe@evil.example", "x+y@münchen.example", "HKLM\\",
+    "HKEY_LOCAL_MACHINE\\", "HKU\\", "S-1-5-21-7\\", "\\REGISTRY\\USER\\", "Software\\Run", "SHA1=", "IMPHASH=", "0" * 31, "f",
+    "AB" * 16, "ab" * 20, "cd" * 32, "ef" * 64, "\u00e9", "\u0130", "\U0001f600", "\ufffd", "\0",
 )  # fmt: skip
 values = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=8).map("".join),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -107,7 +109,7 @@ def test_misp_event():
 
 
 @pytest.mark.parametrize("wrap", [lambda event: {"response": [event, event]}, lambda event: [event, event], lambda event: event["Event"]])
-def test_misp_events_in_other_wrappings(wrap, tmp_path: Path):
+def test_misp_events_in_other_wrappings(wrap: Callable[[Any], Any], tmp_path: Path):
     event = json.loads((DATA / "event.json").read_text())
     indicators, _ = written(tmp_path, json.dumps(wrap(event)))
     assert terms(indicators) == terms(loaded("event.json")[0])
@@ -115,7 +117,10 @@ def test_misp_events_in_other_wrappings(wrap, tmp_path: Path):
 
 
 def test_each_misp_event_lends_its_own_attributes_its_title(tmp_path: Path):
-    events = [{"Event": {"info": name, "Attribute": [{"type": "ip-src", "value": f"192.0.2.{last}", "to_ids": True}]}} for name, last in (("A", 1), ("B", 2))]
+    events = [
+        {"Event": {"info": name, "Attribute": [{"type": "ip-src", "value": f"192.0.2.{last}", "to_ids": True}]}}
+        for name, last in (("A", 1), ("B", 2))
+    ]
     assert [one.title for one in written(tmp_path, json.dumps({"response": events}))[0]] == ["A", "B"]
     assert [one.title for one in written(tmp_path, "\n".join(map(json.dumps, events)))[0]] == ["A", "B"]
 
@@ -206,7 +211,7 @@ def test_confidence_columns_give_levels(tmp_path: Path):
         lambda objects: {"objects": objects, "type": "bundle"},
     ],
 )
-def test_stix_in_other_wrappings(wrap, tmp_path: Path):
+def test_stix_in_other_wrappings(wrap: Callable[[Any], Any], tmp_path: Path):
     objects = json.loads((DATA / "bundle.json").read_text())["objects"]
     indicators, _ = written(tmp_path, json.dumps(wrap(objects)))
     assert terms(indicators) == terms(loaded("bundle.json")[0])
@@ -314,13 +319,16 @@ def test_any_bytes_load_without_an_exception(data: bytes, tmp_path_factory: pyte
     written(tmp_path_factory.getbasetemp(), data, "any")
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["indicator", "[ipv4-addr:value = '198.51.100.1']", "ip-src"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["objects", "Event", "Attribute", "Object", "response", "type", "pattern", "value", "to_ids", "id", "Tag", "name",
-                                       "confidence", "valid_from", "modified", "labels", "object_marking_refs", "info", "uuid"]), inner, max_size=6),
-    max_leaves=20,
+JSON_TEXTS = ("indicator", "[ipv4-addr:value = '198.51.100.1']", "ip-src")
+JSON_KEYS = (
+    "objects", "Event", "Attribute", "Object", "response", "type", "pattern", "value", "to_ids", "id", "Tag", "name", "confidence",
+    "valid_from", "modified", "labels", "object_marking_refs", "info", "uuid",
 )  # fmt: skip
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(JSON_TEXTS),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(JSON_KEYS), inner, max_size=6),
+    max_leaves=20,
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -56,7 +56,8 @@ def test_what_needs_more_than_a_table_is_unsupported(pattern: str):
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "[", "[]", "file:name = 'a'", "[file:name = 'a'", "[file:name = 'a']]", "[file:name 'a']", "[file:name = \"a\"]", "[= 'a']", "[a:b IN ()]",
+    ["", "[", "[]", "file:name = 'a'", "[file:name = 'a'", "[file:name = 'a']]", "[file:name 'a']", '[file:name = "a"]',
+     "[= 'a']", "[a:b IN ()]",
      "[a:b IN ('x',)]", "[a:b = 'x'] OR", "'unclosed", "[a:b = 'x'] [a:b = 'y']", "\u00e9"],
 )  # fmt: skip
 def test_what_is_no_pattern_is_invalid(pattern: str):
@@ -65,7 +66,12 @@ def test_what_is_no_pattern_is_invalid(pattern: str):
     assert not isinstance(caught.value, UnsupportedPatternError)
 
 
-@given(st.text(max_size=60) | st.lists(st.sampled_from(["[", "]", "(", ")", "a:b", "=", "'x'", "OR", "AND", "IN", ",", "LIKE", "NOT", " "]), max_size=20).map("".join))
+@given(
+    st.text(max_size=60)
+    | st.lists(st.sampled_from(["[", "]", "(", ")", "a:b", "=", "'x'", "OR", "AND", "IN", ",", "LIKE", "NOT", " "]), max_size=20).map(
+        "".join
+    )
+)
 def test_any_text_is_a_pattern_or_an_indicator_error(pattern: str):
     try:
         found = comparisons(pattern)

@@ -111,8 +111,8 @@ def test_a_rule_without_meta_has_a_level_and_an_id_that_stay(folder: Path):
 
 @pytest.mark.parametrize(
     ("meta", "level"),
-    [("", "medium"), ("score = 95", "critical"), ("score = 10", "informational"), ('severity = "Severe"', "high"), ("score = -5", "informational"),
-     ("score = true", "medium"), ('level = "high" score = 1', "high")],
+    [("", "medium"), ("score = 95", "critical"), ("score = 10", "informational"), ('severity = "Severe"', "high"),
+     ("score = -5", "informational"),     ("score = true", "medium"), ('level = "high" score = 1', "high")],
 )  # fmt: skip
 def test_levels(meta: str, level: str, tmp_path: Path):
     path = tmp_path / "level.yar"

@@ -6,7 +6,9 @@ without (loopback, "everything", the empty file, whole top-level domains) stands
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from collections.abc import Callable
+from functools import partial
+from ipaddress import IPv4Network, ip_network
 
 from kulla.model.observable import Observable, ObservableType
 
@@ -32,32 +34,31 @@ COMMON_USERS = frozenset((
     "nt authority\\network service", "anonymous logon", "administrator", "admin", "guest", "root", "-",
 ))  # fmt: skip
 _SECOND_LEVEL = frozenset(("ac", "co", "com", "edu", "gov", "mil", "net", "org"))
+#: Letters of a country's top-level domain.
 _COUNTRY = 2
 _LOCAL_NETWORKS = tuple(ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "255.255.255.255/32", "::/127"))
 
 
 def too_broad(observable: Observable) -> str:
     """Return why an indicator of this observable is not used; "" for one that is."""
-    value = observable.value
-    match observable.type:
-        case ObservableType.IPV4 | ObservableType.IPV6:
-            return _broad_address(value)
-        case ObservableType.DOMAIN:
-            return _broad_domain(value)
-        case ObservableType.FILE_NAME:
-            return f"file name {value!r} is very short" if len(value) < SHORTEST_NAME else ""
-        case ObservableType.DIRECTORY | ObservableType.REGISTRY_KEY | ObservableType.FILE_PATH:
-            return f"{value!r} is too near to the root" if _components(value) < FEWEST_COMPONENTS else ""
-        case ObservableType.USER:
-            return f"every system has an account {value!r}" if value in COMMON_USERS else ""
-        case ObservableType.COMMAND_LINE:
-            return f"command line {value!r} is very short" if len(value) < SHORTEST_COMMAND else ""
-        case ObservableType.MUTEX:
-            return f"mutex {value!r} is very short" if len(value) < SHORTEST_NAME else ""
-        case ObservableType.URL | ObservableType.EMAIL:
-            return ""
-        case _:
-            return "the hash of the empty file" if value in EMPTY_FILE else ""
+    check = _CHECKS.get(observable.type)
+    return check(observable.value) if check else ""
+
+
+def _near_root(value: str) -> str:
+    return f"{value!r} is too near to the root" if _components(value) < FEWEST_COMPONENTS else ""
+
+
+def _short(shortest: int, value: str) -> str:
+    return f"{value!r} is very short" if len(value) < shortest else ""
+
+
+def _common_user(value: str) -> str:
+    return f"every system has an account {value!r}" if value in COMMON_USERS else ""
+
+
+def _empty_file(value: str) -> str:
+    return "the hash of the empty file" if value in EMPTY_FILE else ""
 
 
 def _broad_address(value: str) -> str:
@@ -65,7 +66,7 @@ def _broad_address(value: str) -> str:
     if "/" not in value and ":" not in value and not value.startswith(("0.", "127.", "255.")):
         return ""
     network = ip_network(value)
-    if network.prefixlen < (SHORTEST_IPV4 if network.version == 4 else SHORTEST_IPV6):  # noqa: PLR2004 - IP version
+    if network.prefixlen < (SHORTEST_IPV4 if isinstance(network, IPv4Network) else SHORTEST_IPV6):
         return f"{value} is a large part of the Internet"
     if any(network.version == local.version and network.subnet_of(local) for local in _LOCAL_NETWORKS):  # type: ignore[arg-type]
         return f"{value} is the host itself, or nobody"
@@ -73,12 +74,27 @@ def _broad_address(value: str) -> str:
 
 
 def _broad_domain(value: str) -> str:
-    labels = value.split(".")
-    if value == "localhost.localdomain" or len(labels) < 2:  # noqa: PLR2004 - a name below a top-level domain
+    parent, _, top = value.rpartition(".")
+    if value == "localhost.localdomain" or not parent:
         return f"{value!r} is no name on the Internet"
-    public = len(labels) == 2 and labels[0] in _SECOND_LEVEL and len(labels[1]) == _COUNTRY  # noqa: PLR2004 - as above
+    public = parent in _SECOND_LEVEL and len(top) == _COUNTRY
     return f"all names below {value!r} would match" if public else ""
 
 
 def _components(path: str) -> int:
     return sum(1 for part in path.replace("/", "\\").split("\\")[1:] if part)
+
+
+_CHECKS: dict[ObservableType, Callable[[str], str]] = {
+    ObservableType.IPV4: _broad_address,
+    ObservableType.IPV6: _broad_address,
+    ObservableType.DOMAIN: _broad_domain,
+    ObservableType.FILE_NAME: partial(_short, SHORTEST_NAME),
+    ObservableType.COMMAND_LINE: partial(_short, SHORTEST_COMMAND),
+    ObservableType.MUTEX: partial(_short, SHORTEST_NAME),
+    ObservableType.DIRECTORY: _near_root,
+    ObservableType.REGISTRY_KEY: _near_root,
+    ObservableType.FILE_PATH: _near_root,
+    ObservableType.USER: _common_user,
+    **{kind: _empty_file for kind in ObservableType if kind.startswith("file:hashes")},
+}

@@ -92,7 +92,8 @@ class _Lines:
         self.comment = ""
 
     def __iter__(self) -> Iterator[str]:
-        for self.number, line in self._lines:
+        for number, line in self._lines:
+            self.number = number
             if line is None:
                 self._builder.problem(self._path, "oversized-indicator", f"longer than {MAX_LINE} characters", f"line {self.number}")
             elif line.lstrip().startswith("#"):

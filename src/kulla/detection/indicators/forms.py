@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from kulla.detection.folding import fold
 from kulla.detection.indicators.indicator_set import Term
@@ -116,35 +117,33 @@ def terms_by_type(kind: ObservableType, text: str, *, tree: bool = False) -> tup
 def _spellings(name: str) -> list[str]:
     """Return an internationalised name as letters and as ``xn--`` (RFC 3490): logs have either."""
     names = [name]
-    try:
+    with suppress(UnicodeError):
         names.append(name.encode("idna").decode("ascii").lower() if not name.isascii() else fold(name.encode("ascii").decode("idna")))
-    except UnicodeError:
-        pass
     return list(dict.fromkeys(names))
 
 
 #: Names of types in CSV headers, MISP attributes and feeds, folded, blanks and underscores as hyphens -> type.
 TYPE_WORDS: dict[str, ObservableType] = {
-    **{word: T.DOMAIN for word in ("domain", "domain-name", "domainname", "hostname", "host", "fqdn", "host-name", "dns")},
-    **{word: T.URL for word in ("url", "uri", "link", "urls")},
-    **{word: T.EMAIL for word in ("email", "email-addr", "email-address", "email-src", "email-dst", "email-reply-to", "mail", "sender")},
-    **{word: T.MD5 for word in ("md5", "filehash-md5", "hash-md5", "md5-hash", "file-md5")},
-    **{word: T.SHA1 for word in ("sha1", "sha-1", "filehash-sha1", "hash-sha1", "sha1-hash", "file-sha1")},
-    **{word: T.SHA256 for word in ("sha256", "sha-256", "filehash-sha256", "hash-sha256", "sha256-hash", "file-sha256")},
-    **{word: T.SHA512 for word in ("sha512", "sha-512", "filehash-sha512", "hash-sha512", "sha512-hash")},
-    **{word: T.IMPHASH for word in ("imphash", "filehash-imphash")},
-    **{word: T.FILE_NAME for word in ("filename", "file-name", "file:name", "file")},
-    **{word: T.FILE_PATH for word in ("filepath", "file-path", "path", "full-path")},
-    **{word: T.DIRECTORY for word in ("directory", "folder")},
-    **{word: T.USER for word in ("user-account", "account", "username", "user")},
-    **{word: T.MUTEX for word in ("mutex", "mutant")},
-    **{word: T.REGISTRY_KEY for word in ("regkey", "registry", "registry-key", "windows-registry-key")},
-    **{word: T.COMMAND_LINE for word in ("command-line", "commandline", "cmdline", "process:command-line")},
+    **dict.fromkeys(("domain", "domain-name", "domainname", "hostname", "host", "fqdn", "host-name", "dns"), T.DOMAIN),
+    **dict.fromkeys(("url", "uri", "link", "urls"), T.URL),
+    **dict.fromkeys(("email", "email-addr", "email-address", "email-src", "email-dst", "email-reply-to", "mail", "sender"), T.EMAIL),
+    **dict.fromkeys(("md5", "filehash-md5", "hash-md5", "md5-hash", "file-md5"), T.MD5),
+    **dict.fromkeys(("sha1", "sha-1", "filehash-sha1", "hash-sha1", "sha1-hash", "file-sha1"), T.SHA1),
+    **dict.fromkeys(("sha256", "sha-256", "filehash-sha256", "hash-sha256", "sha256-hash", "file-sha256"), T.SHA256),
+    **dict.fromkeys(("sha512", "sha-512", "filehash-sha512", "hash-sha512", "sha512-hash"), T.SHA512),
+    **dict.fromkeys(("imphash", "filehash-imphash"), T.IMPHASH),
+    **dict.fromkeys(("filename", "file-name", "file:name", "file"), T.FILE_NAME),
+    **dict.fromkeys(("filepath", "file-path", "path", "full-path"), T.FILE_PATH),
+    **dict.fromkeys(("directory", "folder"), T.DIRECTORY),
+    **dict.fromkeys(("user-account", "account", "username", "user"), T.USER),
+    **dict.fromkeys(("mutex", "mutant"), T.MUTEX),
+    **dict.fromkeys(("regkey", "registry", "registry-key", "windows-registry-key"), T.REGISTRY_KEY),
+    **dict.fromkeys(("command-line", "commandline", "cmdline", "process:command-line"), T.COMMAND_LINE),
     **{kind.value: kind for kind in ObservableType},
 }
 #: Words that say "address" or "hash" and leave the rest to the form.
-ADDRESS_WORDS = frozenset(("ip", "ips", "ipv4", "ipv6", "ip-address", "ipaddress", "ip-src", "ip-dst", "ip-addr", "cidr", "subnet", "netblock",
-                           "ipv4-addr", "ipv6-addr", "src-ip", "dst-ip", "ipv4-cidr"))  # fmt: skip
+ADDRESS_WORDS = frozenset(("ip", "ips", "ipv4", "ipv6", "ip-address", "ipaddress", "ip-src", "ip-dst", "ip-addr", "cidr", "subnet",
+                           "netblock",                            "ipv4-addr", "ipv6-addr", "src-ip", "dst-ip", "ipv4-cidr"))  # fmt: skip
 HASH_WORDS = frozenset(("hash", "filehash", "file-hash", "checksum", "hashes"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO
@@ -111,10 +112,8 @@ def _read_stix(text: TextIOWrapper, path: str, builder: IndicatorBuilder) -> int
 
 
 def _read_misp(text: TextIOWrapper, path: str, builder: IndicatorBuilder) -> int:
-    headers = []
-    try:
+    headers: list[misp.EventHeader] = []
+    with suppress(JsonStreamError):  # the second pass stops at the same place and tells
         headers += misp.event_headers(members(text, _MISP_WALKED, _MISP_OPENED))
-    except JsonStreamError:
-        pass  # the second pass stops at the same place and tells
     text.seek(0)
     return misp.add_misp_members(members(text, _MISP_WALKED, _MISP_OPENED), headers, path, builder)

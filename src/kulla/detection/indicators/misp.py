@@ -27,6 +27,8 @@ LEVELS = {"1": "high", "2": "medium", "3": "low"}
 #: A domain's names below it are meant too; a host's are not.
 _TREE_TYPES = frozenset(("domain",))
 _MAX_TAGS = 32
+#: Digits of the seconds since 1970 until the year 5138.
+_SECONDS_DIGITS = 11
 _MAX_TAG = 100
 _SHOWN = 80
 
@@ -141,7 +143,7 @@ def _header(item: dict[str, Any], event: EventHeader) -> Header:
 
 def _seconds(value: Any) -> int:
     text = str(value)
-    return int(text) * 1_000_000 if text.isascii() and text.isdigit() and len(text) < 12 else 0  # noqa: PLR2004 - beyond the year 5000
+    return int(text) * 1_000_000 if text.isascii() and text.isdigit() and len(text) <= _SECONDS_DIGITS else 0
 
 
 def _tags(value: Any) -> tuple[str, ...]:

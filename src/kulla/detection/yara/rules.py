@@ -59,8 +59,8 @@ def compile_rules(paths: Sequence[str], problems: Problems) -> YaraRules:
         UsageError: a path does not exist, or YARA-X is not installed.
     """
     compiler = yara_x().Compiler()
-    compiler.enable_includes(False)  # a rule file from elsewhere must not read this machine's files
-    compiler.ignore_invalid_rules(True)
+    compiler.enable_includes(False)  # noqa: FBT003 - no keyword there; a rule file from elsewhere must not read this machine's files
+    compiler.ignore_invalid_rules(True)  # noqa: FBT003 - the same
     rejected: list[RejectedRule] = []
     for path in _files(paths):
         source = _source(path, problems)

@@ -1,0 +1,1 @@
+"""The steps of ``kulla.detection.indicators.kernel``."""
