@@ -40,6 +40,8 @@ _OFFSETS = 3
 _EXACT = 2**53
 _NUMERIC = {"lt", "lte", "gt", "gte", "minute", "hour", "day", "week", "month", "year"}
 _AFFIXES = ("startswith", "endswith", "contains")
+#: Modifiers of text; a number or boolean without quotes under them is meant as its text.
+_TEXTUAL = {*_AFFIXES, "cased", "windash", "base64", "base64offset", "wide", "utf16", "utf16le", "utf16be", "expand"}
 _PLAIN = (str, int, float, type(None))
 
 Definition = Mapping[str, Any]
@@ -214,6 +216,8 @@ def _typed(names: list[str], values: list[Any]) -> Iterator[Any]:
     for value in values:
         if "re" in names:
             yield SigmaString.from_str(value)
+        elif isinstance(value, (int, float)) and _TEXTUAL & set(names):
+            yield SigmaString.from_str(_text(value))
         elif isinstance(value, int) and abs(value) > _EXACT and not _NUMERIC & set(names):
             yield SigmaString.from_str(str(value))  # pySigma's numbers pass through float
         else:
