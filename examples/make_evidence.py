@@ -5,8 +5,8 @@ The same seed always gives the same bytes; a test compares them with the folders
 
 from __future__ import annotations
 
-import gzip
 import sys
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
@@ -28,7 +28,7 @@ def evidence() -> dict[str, bytes]:
 def damaged() -> dict[str, bytes]:
     """Return every file of examples/damaged: what evidence often looks like when it arrives."""
     random = Random(SEED)
-    whole = gzip.compress(_windows_servers()["FILES01/nxlog.jsonl"].encode(), mtime=0)
+    whole = gzipped(_windows_servers()["FILES01/nxlog.jsonl"].encode())
     broken = nested(attack.domain_sysmon(), 7100).splitlines()
     broken[1] = broken[1][:200]
     return {
@@ -37,6 +37,20 @@ def damaged() -> dict[str, bytes]:
         "DC01/memory.bin": random.randbytes(4096),
         "DC01/empty.log": b"",
     }
+
+
+def gzipped(content: bytes) -> bytes:
+    """Return a gzip file (RFC 1952) of stored blocks: compressed bytes would differ between versions of zlib."""
+    blocks = [content[start : start + 32768] for start in range(0, len(content), 32768)]
+    stored = b"".join(_block(block, last=number == len(blocks)) for number, block in enumerate(blocks, 1))
+    ends = zlib.crc32(content).to_bytes(4, "little") + len(content).to_bytes(4, "little")
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + stored + ends
+
+
+def _block(content: bytes, *, last: bool) -> bytes:
+    """Return a stored block of deflate (RFC 1951, 3.2.4)."""
+    size = len(content)
+    return bytes([last]) + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little") + content
 
 
 def _portal() -> dict[str, str]:

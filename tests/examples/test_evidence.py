@@ -1,5 +1,6 @@
 """The synthetic evidence is what its program makes, harmless, and labelled."""
 
+import gzip
 import ipaddress
 import json
 import re
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.make_evidence import damaged, evidence, write
+from examples.make_evidence import damaged, evidence, gzipped, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DOCUMENTATION = [ipaddress.ip_network(net) for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "127.0.0.0/8")]
@@ -26,6 +27,13 @@ def test_the_evidence_in_the_repository_is_what_the_program_makes() -> None:
 
 def test_the_damaged_files_are_what_the_program_makes() -> None:
     assert on_disk("damaged") == damaged()
+
+
+def test_the_gzip_file_before_it_is_cut_is_whole() -> None:
+    content = evidence()["FILES01/nxlog.jsonl"]
+    assert gzip.decompress(gzipped(content)) == content
+    with pytest.raises(EOFError):
+        gzip.decompress(damaged()["FILES01/nxlog.jsonl.gz"])
 
 
 def test_the_program_writes_over_what_is_there(tmp_path: Path) -> None:
