@@ -20,7 +20,7 @@ LINE = (
 
 
 def test_contract() -> None:
-    check_reader(DnsReader(), Sample(body=LINE * 3))
+    check_reader(DnsReader(), Sample(body=LINE * 2 + LINE.replace(b"(6)portal", b"(6)portal" * 200)))
 
 
 @pytest.mark.parametrize("source", inputs("dns"), ids=lambda path: path.name)

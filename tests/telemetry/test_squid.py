@@ -17,7 +17,7 @@ LINE = b"1657876443.120    235 192.0.2.7 TCP_MISS/200 4711 GET http://update.exa
 
 
 def test_contract() -> None:
-    check_reader(SquidReader(), Sample(body=LINE * 3))
+    check_reader(SquidReader(), Sample(body=LINE * 2 + LINE.replace(b"b=c", b"b" * 4000)))
 
 
 @pytest.mark.parametrize("source", inputs("squid"), ids=lambda path: path.name)

@@ -19,7 +19,7 @@ CALENDAR = syslog.Calendar.until(MODIFIED)
 
 
 def test_contract() -> None:
-    check_reader(SyslogReader(), Sample(body=LINE * 3))
+    check_reader(SyslogReader(), Sample(body=LINE * 2 + LINE.replace(b"more", b"m" * 4000)))
 
 
 @pytest.mark.parametrize("source", inputs("syslog"), ids=lambda path: path.name)
