@@ -9,6 +9,8 @@ import orjson
 
 from kulla.detection.compiled.texts import opening, rule_json
 from kulla.detection.eventclass import EventClass
+from kulla.detection.indicators.index import IndicatorIndex
+from kulla.detection.indicators.matcher import Match, indicator_rule, match_slow
 from kulla.detection.ir import Rule
 from kulla.detection.logsources import Catalogue, builtin, classify
 from kulla.detection.oracle import evaluate, matched
@@ -33,6 +35,11 @@ class Event:
     envelope: Envelope
     event_class: EventClass
 
+    def value(self, name: str, aliases: Aliases) -> str | None:
+        """Return the first value of the field that a rule calls ``name``, None where it has none."""
+        names = (name, *aliases.get(name_key(name), ()))
+        return next((text for text in map(self.fields.text, names) if text is not None), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -42,17 +49,29 @@ class Verdict:
     line: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """An indicator (by its number in the set) seen in an event, and the finished line."""
+
+    indicator: int
+    line: bytes
+
+
 @dataclass(slots=True)
 class ByHand:
-    """Evaluates rules on single events without compiled code.
+    """Evaluates rules and indicators on single events without compiled code.
 
     Args:
         rules: in the order in which detections are given.
         catalogue: the log-source table.
+        index: of the indicators; None without.
+        muted: indices of rules that give no detection of their own, beside the silent ones.
     """
 
     rules: Sequence[Rule]
     catalogue: Catalogue = field(default_factory=builtin)
+    index: IndicatorIndex | None = None
+    muted: frozenset[int] = frozenset()
     _wanted: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _aliases: dict[str, Aliases] = field(default_factory=dict)
 
@@ -94,11 +113,30 @@ class ByHand:
     def line(self, number: int, event: Event) -> bytes:
         """Return the JSON line of a detection, empty for a silent rule."""
         rule = self.rules[number]
-        if rule.silent:
+        if rule.silent or number in self.muted:
             return b""
         pairs = matched(rule.tree, event.fields, self.aliases(event.event_class))
         shown = [{"field": name, "value": value} for name, value in pairs]
         return detection_line(event, rule_json(rule), rule.logsource.to_dict(), shown)
+
+    def sighted(self, event: Event) -> list[Sighted]:
+        """Return the indicators seen in an event."""
+        return self.sightings(event, match_slow(self.index, event.fields)) if self.index else []
+
+    def sightings(self, event: Event, matches: Sequence[Match]) -> list[Sighted]:
+        """Return one detection for each indicator in ``matches``, in the order of the set."""
+        if self.index is None:
+            return []
+        by_indicator: dict[int, dict[str, object]] = {}
+        for match in sorted(matches, key=lambda m: (m.indicator, m.field, m.value)):
+            shown = match.to_matched()
+            by_indicator.setdefault(match.indicator, {})[repr(shown)] = shown
+        source = event.event_class.sources[0].to_dict()
+        return [Sighted(n, detection_line(event, self._rule(n, event), source, list(shown.values()))) for n, shown in by_indicator.items()]
+
+    def _rule(self, indicator: int, event: Event) -> bytes:
+        found = self.index.indicators.indicator(indicator) if self.index else None
+        return orjson.dumps(indicator_rule(found, event.envelope.time)) if found else b"null"
 
 
 def detection_line(event: Event, rule: bytes, logsource: object, shown: Sequence[object]) -> bytes:

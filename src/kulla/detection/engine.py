@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from threading import Lock, local
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from kulla.detection.byhand import ByHand
 from kulla.detection.ir import Rule
 from kulla.detection.logsources import Catalogue, builtin
@@ -23,9 +21,8 @@ from kulla.model import moment
 from kulla.telemetry.batch import Batch
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from kulla.detection.compiled.build import Compiled
+    from kulla.detection.indicators.index import IndicatorIndex
 
 #: The widest window: everything, with or without a time.
 ALWAYS = (moment.UNKNOWN + 1, 2**63 - 1)
@@ -43,6 +40,8 @@ class Engine:
         rules: in the order in which detections of one event are given.
         compiled: the kernel's tables for these rules; None to evaluate slowly.
         catalogue: the log-source table the rules were compiled with.
+        index: of the indicators to look for; None without.
+        muted: indices of rules that give no detection of their own.
         feeding: indices of the rules whose hits correlations need.
         window: (since, until) in microseconds UTC, both included.
     """
@@ -50,6 +49,8 @@ class Engine:
     rules: Sequence[Rule]
     compiled: Compiled | None
     catalogue: Catalogue = field(default_factory=builtin)
+    index: IndicatorIndex | None = None
+    muted: frozenset[int] = frozenset()
     feeding: frozenset[int] = frozenset()
     window: tuple[int, int] = ALWAYS
     _local: local = field(default_factory=local)
@@ -66,7 +67,7 @@ class Engine:
         return path.scan(batch)
 
     def _new_path(self) -> _Path:
-        by_hand = ByHand(self.rules, self.catalogue)
+        by_hand = ByHand(self.rules, self.catalogue, self.index, self.muted)
         if self.compiled is None:
             from kulla.detection.slowpath import SlowPath
 
@@ -75,11 +76,11 @@ class Engine:
 
         return FastPath(self.compiled, by_hand, self.feeding, self.window)
 
-    def seen(self) -> NDArray[np.uint8] | None:
-        """Return which fields occurred in which class, over all threads so far; None when scanning slowly."""
+    @property
+    def paths(self) -> tuple[_Path, ...]:
+        """Return what each thread has used so far, for the accounting."""
         with self._lock:
-            rooms = [path.room.out.seen for path in self._paths if hasattr(path, "room")]
-        return np.bitwise_or.reduce(rooms) if rooms else None
+            return tuple(self._paths)
 
 
 def kernel_available() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from kulla.detection.byhand import ByHand, Event
+from kulla.detection.byhand import ByHand, Event, Sighted
+from kulla.detection.indicators.matcher import Match, confirm, match_value
 from kulla.detection.kernel import scan as kernel
 from kulla.detection.kernel.tokenise import READ, SLOW, UNREADABLE
 from kulla.detection.kernel.workspace import FOUND_ROWS, LINE_BYTES, Out, Work, new_out, new_work
-from kulla.detection.openleaves import Answers
+from kulla.detection.openleaves import Answers, value_of
 from kulla.detection.scanned import Hit, Scanned
 from kulla.detection.slowpath import unreadable
 from kulla.model import moment
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 #: Outputs grow up to these; an event that needs more is finished by hand.
 _MOST_LINE_BYTES = 256 * 1024 * 1024
 _MOST_ROWS = 4 * 1024 * 1024
-_NO_MODES = np.zeros(0, np.uint8)
+_NO_MODES = np.zeros(0, np.int32)
+_NO_TABLE = np.zeros(1, np.uint64)
 
 
 @dataclass(slots=True)
@@ -89,10 +92,14 @@ class FastPath:
     window: tuple[int, int]
     room: Room = field(init=False)
     answers: Answers = field(init=False)
+    modes: NDArray[np.int32] = field(init=False)
 
     def __post_init__(self) -> None:
         self.room = Room.of(self.compiled)
         self.answers = Answers(self.compiled)
+        index = self.by_hand.index
+        known = index.field_modes if index else {}
+        self.modes = np.array([known.get(name, 0) for name in self.compiled.fields], np.int32) if index else _NO_MODES
 
     def scan(self, batch: Batch) -> Scanned:
         """Scan one batch."""
@@ -111,6 +118,7 @@ class _Pass:
     hits: list[Hit] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     events: dict[int, Event] = field(default_factory=dict)
+    sighted: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.rule_hits = np.zeros(len(self.path.by_hand.rules), np.int64)
@@ -135,16 +143,20 @@ class _Pass:
         times = np.full(len(batch), moment.UNKNOWN, np.int64) if batch.times is None else batch.times
         source = np.frombuffer(orjson.dumps(batch.source.path) + b',"number":', np.uint8)
         host = np.frombuffer(orjson.dumps(batch.source.host), np.uint8)
-        base = compiled.bases.get(batch.source.logsource, compiled.unknown)
+        base = compiled.base_number(batch.source.logsource)
         data = np.frombuffer(batch.data, np.uint8)
-        return (data, batch.starts, batch.ends, times, batch.numbers, base, *self.path.window, source, host, _NO_MODES, compiled.tables)
+        index = self.path.by_hand.index
+        indicators = (self.path.modes, index.table if index else _NO_TABLE)
+        columns = (data, batch.starts, batch.ends, times, batch.numbers)
+        return (*columns, base, *self.path.window, source, host, *indicators, compiled.tables)
 
     def _drain(self, first: int, stopped: int) -> None:
         """Take over what the kernel found for events ``first`` to ``stopped``."""
         out = self.path.room.out
         found = out.found[: out.totals[kernel.FOUND]]
         slow = np.flatnonzero((out.states[first:stopped] == SLOW) | (out.states[first:stopped] == UNREADABLE)) + first
-        if not len(slow) and (not len(found) or not found[:, kernel.STATE].any()):
+        plain = not len(slow) and not out.totals[kernel.INDICATORS]
+        if plain and (not len(found) or not found[:, kernel.STATE].any()):
             self.lines.append(out.lines[: out.totals[kernel.LINE]].tobytes())
             self._count(found)
         else:
@@ -161,17 +173,45 @@ class _Pass:
             self.hits.append(Hit(rule, event, int(self.path.room.out.times[event])))
 
     def _drain_slowly(self, out: Out, found: NDArray[np.int32], slow: NDArray[np.int64]) -> None:
-        """Go through what was found row by row, finish what is unfinished, and put slow events in their places."""
-        waiting = iter(slow.tolist())
-        upcoming = next(waiting, None)
+        """Go through what was found event by event: finish what is unfinished, put slow events and indicators in their places."""
+        of_event: dict[int, list[list[int]]] = {index: [] for index in slow.tolist()}
+        sighted: dict[int, list[list[int]]] = {}
+        for row in out.indicators[: out.totals[kernel.INDICATORS]].tolist():
+            sighted.setdefault(row[0], []).append(row)
+            of_event.setdefault(row[0], [])
         for row in found.tolist():
-            while upcoming is not None and upcoming < row[kernel.EVENT]:
-                self._by_hand(upcoming)
-                upcoming = next(waiting, None)
-            self._finish(out, row)
-        while upcoming is not None:
-            self._by_hand(upcoming)
-            upcoming = next(waiting, None)
+            of_event.setdefault(row[kernel.EVENT], []).append(row)
+        unread = frozenset(slow.tolist())
+        for index in sorted(of_event):
+            if index in unread:
+                self._by_hand(index)
+                continue
+            for row in of_event[index]:
+                self._finish(out, row)
+            if index in sighted:
+                self._sight(index, sighted[index])
+
+    def _sight(self, index: int, rows: list[list[int]]) -> None:
+        """Confirm the indicators that the kernel proposes for one event, value by value."""
+        by_value: dict[tuple[int, int, int, int], list[int]] = {}
+        for _, start, end, kind, name, group in rows:
+            by_value.setdefault((start, end, kind, name), []).append(group)
+        matches = [match for value, groups in by_value.items() for match in self._confirm(value, groups)]
+        if matches:
+            self._take_sightings(self.path.by_hand.sightings(self._event(index), matches))
+
+    def _confirm(self, value: tuple[int, int, int, int], groups: list[int]) -> list[Match]:
+        start, end, kind, name = value
+        index = self.path.by_hand.index
+        if index is None:
+            return []
+        text, mode, named = value_of(self.batch.data[start:end], kind).text, int(self.path.modes[name]), self.path.compiled.fields[name]
+        return match_value(index, text, mode, named) if -1 in groups else confirm(index, groups, text, mode, named)
+
+    def _take_sightings(self, sightings: list[Sighted]) -> None:
+        for sighted in sightings:
+            self.lines.append(sighted.line)
+            self.sighted[sighted.indicator] += 1
 
     def _finish(self, out: Out, row: list[int]) -> None:
         """Deal with one row of ``found``."""
@@ -204,11 +244,14 @@ class _Pass:
         out.times[index] = event.envelope.time
         outside = event.envelope.time != moment.UNKNOWN and not since <= event.envelope.time <= until
         out.states[index] = kernel.OUTSIDE if outside else READ
-        out.classes[index] = self.path.compiled.class_numbers.get(event.event_class.name, self.path.compiled.unknown_class)
-        for verdict in self.path.by_hand.verdicts(event) if not outside else ():
+        out.classes[index] = self.path.compiled.class_number(event.event_class.name)
+        if outside:
+            return
+        for verdict in self.path.by_hand.verdicts(event):
             self.lines.append(verdict.line)
             self.rule_hits[verdict.rule] += 1
             self._feed(verdict.rule, index)
+        self._take_sightings(self.path.by_hand.sighted(event))
 
     def _result(self) -> Scanned:
         out, count = self.path.room.out, len(self.batch)
@@ -225,6 +268,6 @@ class _Pass:
             last=int(known.max()) if len(known) else moment.UNKNOWN,
             timeless=int((read & (times == moment.UNKNOWN)).sum()),
             hits=tuple(self.hits),
+            sighted=self.sighted,
             problems=tuple(self.problems),
         )
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ class Scanned:
         first, last: earliest and latest time seen; moment.UNKNOWN where no event had one.
         timeless: events without a readable time.
         hits: of the rules that feed correlations.
+        sighted: detections of each indicator, by its number in the set.
         problems: what could not be read.
     """
 
@@ -50,4 +52,5 @@ class Scanned:
     last: int
     timeless: int
     hits: tuple[Hit, ...] = ()
+    sighted: Mapping[int, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

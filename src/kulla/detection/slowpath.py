@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,12 +16,17 @@ from kulla.telemetry.batch import Batch
 
 @dataclass(slots=True)
 class SlowPath:
-    """Scans batches event by event; the arguments are those of ``FastPath``."""
+    """Scans batches event by event; the arguments are those of ``FastPath``.
+
+    Attributes:
+        class_events, class_fields: events, and fields that occurred, by name of the event class.
+    """
 
     by_hand: ByHand
     feeding: frozenset[int]
     window: tuple[int, int]
-    _classes: dict[str, int] = field(default_factory=dict)
+    class_events: Counter[str] = field(default_factory=Counter)
+    class_fields: dict[str, set[str]] = field(default_factory=dict)
 
     def scan(self, batch: Batch) -> Scanned:
         """Scan one batch."""
@@ -42,6 +48,7 @@ class _Tally:
     evaluated: int = 0
     outside: int = 0
     timeless: int = 0
+    sighted: Counter[int] = field(default_factory=Counter)
 
     def add(self, index: int) -> None:
         """Scan one event."""
@@ -63,6 +70,12 @@ class _Tally:
             self.rule_hits[verdict.rule] = self.rule_hits.get(verdict.rule, 0) + 1
             if verdict.rule in self.path.feeding:
                 self.hits.append(Hit(verdict.rule, index, time))
+        for sighted in self.path.by_hand.sighted(event):
+            self.lines.append(sighted.line)
+            self.sighted[sighted.indicator] += 1
+        name = event.event_class.name
+        self.path.class_events[name] += 1
+        self.path.class_fields.setdefault(name, set()).update(event.fields.values)
 
     def result(self) -> Scanned:
         """Return what became of the batch."""
@@ -79,6 +92,7 @@ class _Tally:
             last=max(self.times, default=moment.UNKNOWN),
             timeless=self.timeless,
             hits=tuple(self.hits),
+            sighted=self.sighted,
             problems=tuple(self.problems),
         )
 

@@ -26,6 +26,7 @@ COMPLETE_KINDS = frozenset(
         "invalid-indicator",
         "invalid-utf8",
         "no-time",
+        "unknown-logsource",
         "late-hit",
         "no-value",
         "not-a-number",

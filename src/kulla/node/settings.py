@@ -32,6 +32,14 @@ def data_home(environment: Mapping[str, str] | None = None) -> Path:
     return _platform_folder(env, "XDG_DATA_HOME", Path(".local") / "share") / "kulla"
 
 
+def cache_home(environment: Mapping[str, str] | None = None) -> Path:
+    """Return the folder for what can be made anew: KULLA_HOME/cache, else the platform's folder for caches (XDG Base Directory)."""
+    env = os.environ if environment is None else environment
+    if env.get("KULLA_HOME"):
+        return Path(env["KULLA_HOME"]).expanduser() / "cache"
+    return _platform_folder(env, "XDG_CACHE_HOME", Path(".cache")) / "kulla"
+
+
 def config_file(environment: Mapping[str, str] | None = None) -> Path:
     """Return the configuration file: KULLA_CONFIG, else ``kulla/kulla.toml`` in the user's folder of configurations."""
     env = os.environ if environment is None else environment

@@ -10,6 +10,8 @@ Names compare without regard to ASCII case and to blanks (EVTX says "Threat Name
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 #: Keys that leave no trace where their value is an object or a list, as ways from the root, in exact case (ECS has an ``event`` of
 #: its own). ``*`` stands for any one key. Each prefix of a way is listed too.
 #: ``winlog.user`` and ``winlog.process`` tell who wrote the log (for Sysmon always SYSTEM); they are here so that their name, domain
@@ -94,6 +96,7 @@ ID_FIELDS: tuple[str, ...] = ("eventrecordid", "uid", "eventuuid", "_id", "flow_
 CHANNEL_FIELDS: tuple[str, ...] = ("channel",)
 
 
+@lru_cache(maxsize=65_536)
 def name_key(name: str) -> str:
     """Return the form in which field names are compared: ASCII lower case, no blanks, synonyms replaced."""
     folded = "".join(chr(ord(char) | 0x20) if "A" <= char <= "Z" else char for char in name if char != " ")

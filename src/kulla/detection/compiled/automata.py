@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from kulla.detection.compiled.patterns import GLOB, GRAM, Check, Pattern, gram_use, rarest_gram
+from kulla.detection.compiled.patterns import GLOB, GRAM, Check, Pattern
 from kulla.detection.kernel.match import CHECK_COLUMNS, ENTRY_COLUMNS, GRAM_MULTIPLIER, HEAD_COLUMNS
 from kulla.detection.kernel.tables import I32, I64, U8
 
@@ -28,8 +27,13 @@ class Wanted:
 
 @dataclass(slots=True)
 class AutomataBuilder:
-    """Collects automata; equal ones are kept once."""
+    """Collects automata; equal ones are kept once.
 
+    Args:
+        gram_at: where the piece begins under which a pattern of four bytes or more is listed.
+    """
+
+    gram_at: Callable[[bytes], int]
     _heads: list[tuple[int, ...]] = field(default_factory=list)
     _bitmaps: list[U8] = field(default_factory=list)
     _bitmap_size: int = 0
@@ -62,15 +66,12 @@ class AutomataBuilder:
         first_check = len(self._checks)
         self._checks += [self._check(w, w.question) for w in wanted if isinstance(w.question, Check)]
         shortest = min((len(p.text) for _, p in patterns), default=1 << 30)
-        self._heads.append(
-            (*bitmap, first_short, len(self._entries), first_check, len(self._checks), shortest, int(bool(listed)))
-        )
+        self._heads.append((*bitmap, first_short, len(self._entries), first_check, len(self._checks), shortest, int(bool(listed))))
         return len(self._heads) - 1
 
     def _list_grams(self, listed: list[tuple[Wanted, Pattern]]) -> tuple[int, int, int, int]:
         """Add the patterns under their rarest pieces; return (bitmap, shift, table, mask)."""
-        use = gram_use([pattern.text for _, pattern in listed])
-        buckets = self._buckets(listed, use)
+        buckets = self._buckets(listed)
         size = _power(max(len(buckets) * _SPREAD, 64))
         table_size = _power(2 * len(buckets) + 1)
         bitmap, table = np.zeros(size, np.uint8), len(self._gram_keys)
@@ -91,11 +92,10 @@ class AutomataBuilder:
         self._bitmap_size += size
         return self._bitmap_size - size, shift, table, table_size - 1
 
-    @staticmethod
-    def _buckets(listed: list[tuple[Wanted, Pattern]], use: Counter[bytes]) -> dict[int, list[tuple[Wanted, Pattern, int]]]:
+    def _buckets(self, listed: list[tuple[Wanted, Pattern]]) -> dict[int, list[tuple[Wanted, Pattern, int]]]:
         buckets: dict[int, list[tuple[Wanted, Pattern, int]]] = {}
         for wanted, pattern in listed:
-            at = rarest_gram(pattern.text, use)
+            at = self.gram_at(pattern.text)
             gram = int.from_bytes(pattern.text[at : at + GRAM], "big")
             buckets.setdefault(gram, []).append((wanted, pattern, at))
         return buckets

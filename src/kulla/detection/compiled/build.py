@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import orjson
 
 from kulla.detection.compiled.automata import AutomataBuilder, Wanted, rows
-from kulla.detection.compiled.patterns import Check, Pattern, expected_hits, question
+from kulla.detection.compiled.patterns import Check, Pattern, expected_hits, gram_chooser, question
 from kulla.detection.compiled.programs import Leaves, Literal, Program, normal_form, program
 from kulla.detection.compiled.specialise import Key, Variant, variants
 from kulla.detection.compiled.texts import rule_json
@@ -33,33 +34,31 @@ class Compiled:
         tables: for the kernel.
         fields: name_key of each field id.
         leaves: the predicate of each leaf.
-        classes: (name of the event class, indices of its rules) of each class number.
-        bases: number of each log source that a reader may give.
+        asked_fields: the distinct fields that rules ask, as rules write them; None for keywords.
+        leaf_fields: int32, for each leaf its place in ``asked_fields``.
+        classes: name of the event class of each class number; a class has several numbers, its plain form first.
+        bases: log sources that a reader may give, in the order of their numbers.
     """
 
     tables: tables.Tables
     fields: tuple[str, ...]
-    leaves: tuple[Predicate, ...]
-    classes: tuple[tuple[str, tuple[int, ...]], ...]
-    bases: dict[LogSource, int]
+    leaves: Sequence[Predicate]
+    asked_fields: tuple[str | None, ...]
+    leaf_fields: tables.I32
+    classes: tuple[str, ...]
+    bases: tuple[LogSource, ...]
 
-    @property
-    def unknown(self) -> int:
-        """Return the number of the open log source: nothing is known but what an event itself says."""
-        return self.bases[LogSource()]
+    def base_number(self, base: LogSource) -> int:
+        """Return the number of a reader's log source, or of the closest wider one that was known when compiling."""
+        if base in self.bases:
+            return self.bases.index(base)
+        wider = [each for each in self.bases if each.covers(base)]
+        closest = max(wider, key=lambda each: sum(part is not None for part in (each.product, each.category, each.service)))
+        return self.bases.index(closest)
 
-    @property
-    def class_numbers(self) -> dict[str, int]:
-        """Return the number of each class's plain form."""
-        numbers: dict[str, int] = {}
-        for number, (name, _) in enumerate(self.classes):
-            numbers.setdefault(name, number)
-        return numbers
-
-    @property
-    def unknown_class(self) -> int:
-        """Return the number of the class of events that nothing recognises."""
-        return len(self.classes) - 1
+    def class_number(self, name: str) -> int:
+        """Return the number of a class's plain form; of the class of unrecognised events if there is none."""
+        return self.classes.index(name) if name in self.classes else len(self.classes) - 1
 
 
 @dataclass(slots=True)
@@ -73,6 +72,11 @@ class _Parts:
     programs: list[Program]
     program_of: dict[tuple[int, tuple[tuple[int, int, int], ...]], int]
     class_programs: list[list[int]]
+    rule_leaves: list[list[int]]
+
+    def asked(self, variant: Variant) -> list[int]:
+        """Return the leaves of all rules of a variant, also those answered beforehand: they are shown as matched."""
+        return list(dict.fromkeys(leaf for index, _ in variant.rules for leaf in self.rule_leaves[index]))
 
 
 def build(
@@ -107,18 +111,26 @@ def build(
         programs=_programs(parts),
         texts=_texts(parts),
     )
-    members = tuple((v.event_class.name, tuple(index for index, _ in v.rules)) for v in parts.variants)
-    return Compiled(built, tuple(names), tuple(parts.leaves.predicates), members, {base: n for n, base in enumerate(bases)})
+    predicates_of = tuple(parts.leaves.predicates)
+    asked = tuple(dict.fromkeys(predicate.field for predicate in predicates_of))
+    places = {name: place for place, name in enumerate(asked)}
+    return Compiled(
+        tables=built,
+        fields=tuple(names),
+        leaves=predicates_of,
+        asked_fields=asked,
+        leaf_fields=np.array([places[predicate.field] for predicate in predicates_of], np.int32),
+        classes=tuple(v.event_class.name for v in parts.variants),
+        bases=tuple(bases),
+    )
 
 
 def _programs_of(rules: Sequence[Rule], found: list[Variant]) -> _Parts:
     leaves = Leaves()
     leaves.leaf(_NEVER)
-    for rule in rules:
-        for predicate in predicates(rule.tree):
-            leaves.leaf(predicate)
+    rule_leaves = [[leaves.leaf(predicate) for predicate in predicates(rule.tree)] for rule in rules]
     cost = {number: expected_hits(predicate) for number, predicate in enumerate(leaves.predicates)}
-    parts = _Parts(rules, found, leaves, cost, [], {}, [])
+    parts = _Parts(rules, found, leaves, cost, [], {}, [], rule_leaves)
     forms: dict[tuple[int, Node], int | None] = {}
     for variant in found:
         numbers = (_program_number(parts, forms, index, tree) for index, tree in variant.rules)
@@ -148,13 +160,15 @@ def _add_program(parts: _Parts, index: int, tree: Node) -> int | None:
 def _field_names(parts: _Parts, probes: Sequence[Probe], fields: Iterable[str]) -> list[str]:
     """Return all fields that the tape names: those with a role first."""
     probed = [name for probe in probes for name in (probe.field, probe.second) if name]
-    named = [n for v in parts.variants for p in _asked(parts, v) if p.field is not None for n in v.event_class.answers(p.field)]
-    return list(dict.fromkeys([*TIME_FIELDS, *HOST_FIELDS, *ID_FIELDS, *CHANNEL_FIELDS, *probed, *sorted({*named, *map(name_key, fields)})]))
+    named = {name for v in parts.variants if v.key is None for name in _answering(parts, v)}
+    roles = (*TIME_FIELDS, *HOST_FIELDS, *ID_FIELDS, *CHANNEL_FIELDS)
+    return list(dict.fromkeys([*roles, *probed, *sorted(named | set(map(name_key, fields)))]))
 
 
-def _asked(parts: _Parts, variant: Variant) -> list[Predicate]:
-    """Return every predicate of the rules of a variant, also those answered beforehand: they are shown as matched."""
-    return [predicate for index, _ in variant.rules for predicate in predicates(parts.rules[index].tree)]
+def _answering(parts: _Parts, plain: Variant) -> set[str]:
+    """Return the fields of an event that answer any rule of a class."""
+    fields = {parts.leaves.predicates[leaf].field for leaf in parts.asked(plain)}
+    return {name for field in fields if field is not None for name in plain.event_class.answers(field)}
 
 
 def _names(ids: dict[str, int], seed: int) -> tables.Names:
@@ -183,9 +197,7 @@ def _roles(ids: dict[str, int]) -> tables.Roles:
     return tables.Roles(*(np.array([ids[name] for name in names], np.int32) for names in lists))
 
 
-def _classes(
-    found: list[Variant], probes: Sequence[Probe], bases: Sequence[LogSource], ids: dict[str, int], seed: int
-) -> tables.Classes:
+def _classes(found: list[Variant], probes: Sequence[Probe], bases: Sequence[LogSource], ids: dict[str, int], seed: int) -> tables.Classes:
     groups, entries = _groups(found, probes, bases, seed)
     keys, values = hashing.make_table(entries)
     plain, last = [], 0
@@ -203,9 +215,7 @@ def _classes(
     )
 
 
-def _groups(
-    found: list[Variant], probes: Sequence[Probe], bases: Sequence[LogSource], seed: int
-) -> tuple[tables.I32, dict[int, int]]:
+def _groups(found: list[Variant], probes: Sequence[Probe], bases: Sequence[LogSource], seed: int) -> tuple[tables.I32, dict[int, int]]:
     """Return (group of each base and probe, class table): bases to which a probe says the same share a group."""
     groups = np.zeros((len(bases), max(len(probes), 1)), np.int32)
     entries: dict[int, int] = {}
@@ -251,8 +261,8 @@ def _folding() -> tables.Folding:
 
 
 def _automata(parts: _Parts, ids: dict[str, int]) -> tables.Automata:
-    builder = AutomataBuilder()
     questions = [question(predicate) for predicate in parts.leaves.predicates]
+    builder = AutomataBuilder(gram_chooser(q.text for q in questions if isinstance(q, Pattern)))
     route = np.full((len(parts.variants), len(ids)), -1, np.int32)
     keyword = np.full(len(parts.variants), -1, np.int32)
     for number, variant in enumerate(parts.variants):
@@ -265,20 +275,19 @@ def _automata(parts: _Parts, ids: dict[str, int]) -> tables.Automata:
     return tables.Automata(route, keyword, *builder.arrays())
 
 
-def _wanted(
-    parts: _Parts, number: int, variant: Variant, questions: list[Pattern | Check]
-) -> tuple[dict[str, set[Wanted]], set[Wanted]]:
+def _wanted(parts: _Parts, number: int, variant: Variant, questions: list[Pattern | Check]) -> tuple[dict[str, set[Wanted]], set[Wanted]]:
     """Return what each field of a variant looks for, and what every field does (keywords)."""
     anchored = _anchored(parts, parts.class_programs[number])
+    answers = cache(variant.event_class.answers)
     by_field: dict[str, set[Wanted]] = {}
     everywhere: set[Wanted] = set()
-    for predicate in dict.fromkeys(_asked(parts, variant)):
-        leaf = parts.leaves.leaf(predicate)
+    for leaf in parts.asked(variant):
+        field = parts.leaves.predicates[leaf].field
         wanted = Wanted(questions[leaf], leaf, anchored.get(leaf, ()))
-        if predicate.field is None:
+        if field is None:
             everywhere.add(wanted)
         else:
-            for name in variant.event_class.answers(predicate.field):
+            for name in answers(field):
                 by_field.setdefault(name, set()).add(wanted)
     return by_field, everywhere
 
@@ -297,16 +306,18 @@ def _programs(parts: _Parts) -> tables.Programs:
     for made in parts.programs:
         ranges.append((len(code), len(code) + len(made.code), made.rule))
         code += [(_shifted(literal, leaf_count), yes, no) for literal, yes, no in made.code]
-    always, always_range = [], []
-    for numbers in parts.class_programs:
-        share = [number for number in numbers if parts.programs[number].anchor is None]
-        always_range.append((len(always), len(always) + len(share)))
-        always += share
-    leaf_sets, leaf_set_range = _leaf_sets(parts.leaves)
+    share = [[n for n in numbers if parts.programs[n].anchor is None] for numbers in parts.class_programs]
     return tables.Programs(
-        rows(ranges, 3, np.int32), rows(code, 3, np.int32), np.array(always or [0], np.int32), rows(always_range, 2, np.int32),
-        np.array(leaf_sets or [0], np.int32), rows(leaf_set_range, 2, np.int32),
-    )  # fmt: skip
+        rows(ranges, 3, np.int32), rows(code, 3, np.int32), *_lists(share), *_lists(parts.class_programs), *_lists(_leaf_sets(parts.leaves))
+    )
+
+
+def _lists(lists: Sequence[Sequence[int]]) -> tuple[tables.I32, tables.I32]:
+    """Return (all values in sequence, (start, end) of each list)."""
+    ends = np.cumsum([len(each) for each in lists], dtype=np.int32)
+    starts = ends - np.array([len(each) for each in lists], np.int32)
+    flat = np.array([value for each in lists for value in each] or [0], np.int32)
+    return flat, np.stack([starts, ends], axis=1).astype(np.int32).reshape(-1, 2)
 
 
 def _shifted(literal: int, leaf_count: int) -> int:
@@ -315,17 +326,12 @@ def _shifted(literal: int, leaf_count: int) -> int:
     return (node if node >= 0 else leaf_count - node - 1) * 2 + negated
 
 
-def _leaf_sets(leaves: Leaves) -> tuple[list[int], list[tuple[int, int]]]:
-    of_leaf: dict[int, list[int]] = {}
+def _leaf_sets(leaves: Leaves) -> list[list[int]]:
+    of_leaf: list[list[int]] = [[] for _ in leaves.predicates]
     for number, members in enumerate(leaves.sets):
         for leaf in members:
-            of_leaf.setdefault(leaf, []).append(len(leaves.predicates) + number)
-    flat: list[int] = []
-    ranges = []
-    for leaf in range(len(leaves.predicates)):
-        ranges.append((len(flat), len(flat) + len(of_leaf.get(leaf, ()))))
-        flat += of_leaf.get(leaf, ())
-    return flat, ranges
+            of_leaf[leaf].append(len(leaves.predicates) + number)
+    return of_leaf
 
 
 def positive(tree: Node, negated: bool = False) -> list[Predicate]:

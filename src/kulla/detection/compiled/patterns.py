@@ -10,6 +10,7 @@ pieces that are listed.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -141,26 +142,27 @@ def _common_grams() -> Counter[bytes]:
     return grams
 
 
-def rarest_gram(text: bytes, use: Counter[bytes]) -> int:
-    """Return where in ``text`` (four bytes or more) its rarest piece begins.
+def gram_chooser(texts: Iterable[bytes]) -> Callable[[bytes], int]:
+    """Return a function that says where in a pattern (four bytes or more) its rarest piece begins.
 
     Args:
-        text: a pattern.
-        use: how often each piece occurs in all patterns; frequent in patterns means frequent in data.
+        texts: all patterns; a piece that is frequent in patterns is frequent in data.
     """
+    use = Counter(text[i : i + GRAM] for text in texts for i in range(len(text) - GRAM + 1))
     common = _common_grams()
+    weights: dict[bytes, float] = {}
 
-    def commonness(place: int) -> tuple[float, int]:
-        gram = text[place : place + GRAM]
-        dull = sum(byte in b" 0123456789\\./-=\xff" for byte in gram)
-        return (8.0 * common[gram] + use[gram] + 2.0 * dull, place)
+    def weight(gram: bytes) -> float:
+        if gram not in weights:
+            dull = sum(byte in b" 0123456789\\./-=\xff" for byte in gram)
+            weights[gram] = 8.0 * common[gram] + use[gram] + 2.0 * dull
+        return weights[gram]
 
-    return min(range(len(text) - GRAM + 1), key=commonness)
+    @cache
+    def rarest(text: bytes) -> int:
+        return min(range(len(text) - GRAM + 1), key=lambda place: (weight(text[place : place + GRAM]), place))
 
-
-def gram_use(texts: list[bytes]) -> Counter[bytes]:
-    """Return how often each four-byte piece occurs in the given patterns."""
-    return Counter(text[i : i + GRAM] for text in texts for i in range(len(text) - GRAM + 1))
+    return rarest
 
 
 def expected_hits(predicate: Predicate) -> float:

@@ -60,3 +60,22 @@ def sort_candidates(work, programs):
             work.candidates[left + 1] = work.candidates[left]
             left -= 1
         work.candidates[left + 1] = program
+
+
+@kernel
+def could_hold(programs, numbers, possible, out):
+    """Mark in ``out[rule]`` the rules of which some program could be true if only ``possible`` leaves and sets can be hit.
+
+    Args:
+        numbers: int32, the programs to look at.
+        possible: uint8, one for each leaf and set.
+    """
+    for number in numbers:
+        start = programs.ranges[number, 0]
+        place = np.int64(0)
+        while place >= 0:
+            literal = programs.code[start + place, 0]
+            true = (literal & 1) == 1 or possible[literal >> 1] == 1
+            place = np.int64(programs.code[start + place, 1] if true else programs.code[start + place, 2])
+        if place == -1:
+            out[programs.ranges[number, 2]] = 1

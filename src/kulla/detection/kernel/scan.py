@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from kulla.detection.indicators.kernel import probe_value
 from kulla.detection.kernel.evaluate import FALSE, OPEN, evaluate, sort_candidates, truth
 from kulla.detection.kernel.hashing import look_up, step
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import ASKED, CANDIDATES, OVERFLOW, SERIAL, match_value, wanted
 from kulla.detection.kernel.render import BY_HAND, SILENT, open_leaf, render
-from kulla.detection.kernel.tokenise import CONTAINER, END, FIELD, KIND, NULL, READ, SLOW, START, tokenise
+from kulla.detection.kernel.tokenise import CONTAINER, END, FIELD, KIND, NULL, NUMBER, READ, SLOW, START, tokenise
 from kulla.detection.kernel.values import NO_TIME, fold_into, time_of
 
 # Columns of Out.found.
@@ -132,24 +133,54 @@ def _moment(data, work, roles):
 
 
 @inlined
-def _match_all(data, count, event_class, work, tables, out, modes):
-    """Match all values of an event against rules; note which fields were seen."""
+def _probe_indicators(event, token, stop, mode, table, work, out):
+    """Note which groups of indicators a folded value may match; False if there is no room."""
+    count = probe_value(work.scratch, 2, stop, mode, table, work.groups, 0)
+    if count == 0:
+        return True
+    row = out.totals[INDICATORS]
+    known = count <= work.groups.shape[0]
+    rows = count if known else 1
+    if row + rows > out.indicators.shape[0]:
+        return False
+    for place in range(rows):
+        out.indicators[row, 0] = event
+        out.indicators[row, 1] = work.tape[token, START]
+        out.indicators[row, 2] = work.tape[token, END]
+        out.indicators[row, 3] = work.tape[token, KIND]
+        out.indicators[row, 4] = work.tape[token, FIELD]
+        out.indicators[row, 5] = work.groups[place] if known else -1
+        row += 1
+    out.totals[INDICATORS] = row
+    return True
+
+
+@inlined
+def _match_all(data, event, count, event_class, work, tables, out, modes, table):
+    """Match all values of an event against rules and indicators; note which fields were seen. False if there is no room."""
     automata, programs, folding = tables.automata, tables.programs, tables.folding
     tape = work.tape
     keyword = automata.keyword[event_class]
     for token in range(count):
         field, kind = tape[token, FIELD], tape[token, KIND]
-        head = keyword
+        head, mode = keyword, np.int32(0)
         if field >= 0:
             out.seen[event_class, field] = 1
             head = automata.route[event_class, field]
+            if kind <= NUMBER and field < modes.shape[0]:
+                mode = modes[field]
         start, end = tape[token, START], tape[token, END]
-        if head < 0 or not wanted(start, end, kind, head, automata):
+        matching = head >= 0 and wanted(start, end, kind, head, automata)
+        if not matching and mode == 0:
             continue
         stop = np.int64(0)
         if kind != NULL and kind != CONTAINER:
             stop = fold_into(data, start, end, kind, work.scratch, folding.pages, folding.folds, folding.lower)
-        match_value(stop, kind, token, head, work, programs, automata)
+        if matching:
+            match_value(stop, kind, token, head, work, programs, automata)
+        if mode != 0 and not _probe_indicators(event, token, stop, mode, table, work, out):
+            return False
+    return True
 
 
 @inlined
@@ -224,11 +255,9 @@ def _judge(data, event, member_count, moment, number, work, tables, source, host
 
 
 @inlined
-def _scan_event(data, start, end, event, base, given_time, number, since, until, work, tables, source, host, modes, out):
+def _scan_event(data, start, end, event, base, given_time, number, since, until, work, tables, source, host, modes, table, out):
     """Scan one event; return False if the outputs have no room for what it gives."""
-    outcome, count, member_count, _ = tokenise(
-        data, start, end, tables.names, tables.ways, work.tape, work.members, work.stack, work.paths
-    )
+    outcome, count, member_count, _ = tokenise(data, start, end, tables.names, tables.ways, work.tape, work.members, work.stack, work.paths)
     out.states[event] = outcome
     out.times[event] = given_time
     out.classes[event] = tables.classes.fallback[base]
@@ -246,7 +275,8 @@ def _scan_event(data, start, end, event, base, given_time, number, since, until,
     work.counters[CANDIDATES] = 0
     work.counters[ASKED] = 0
     work.counters[OVERFLOW] = 0
-    _match_all(data, count, event_class, work, tables, out, modes)
+    if not _match_all(data, event, count, event_class, work, tables, out, modes, table):
+        return False
     if not work.counters[OVERFLOW]:
         _add_always(event_class, work, tables.programs)
     if work.counters[OVERFLOW]:
@@ -274,7 +304,7 @@ def _add_always(event_class, work, programs):
 
 
 @kernel
-def scan(data, starts, ends, times, numbers, first, base, since, until, source, host, modes, tables, work, out):
+def scan(data, starts, ends, times, numbers, first, base, since, until, source, host, modes, table, tables, work, out):
     """Scan events ``first`` and following of a batch.
 
     Args:
@@ -282,7 +312,7 @@ def scan(data, starts, ends, times, numbers, first, base, since, until, source, 
         base: number of the reader's log source.
         since, until: microseconds UTC, both included; events with a known time outside are counted, not evaluated.
         source, host: JSON pieces for ``render``.
-        modes: indicator extraction mode of each field, all 0 without indicators.
+        modes, table: the mode in which indicators are looked for in each field, empty without indicators; their index.
         tables, work, out: see their modules.
 
     Returns:
@@ -292,7 +322,22 @@ def scan(data, starts, ends, times, numbers, first, base, since, until, source, 
         found, line, asked = out.totals[FOUND], out.totals[LINE], out.totals[ASKED_TOTAL]
         truths, indicators = out.totals[TRUTHS], out.totals[INDICATORS]
         if not _scan_event(
-            data, starts[event], ends[event], event, base, times[event], numbers[event], since, until, work, tables, source, host, modes, out
+            data,
+            starts[event],
+            ends[event],
+            event,
+            base,
+            times[event],
+            numbers[event],
+            since,
+            until,
+            work,
+            tables,
+            source,
+            host,
+            modes,
+            table,
+            out,
         ):
             out.totals[FOUND], out.totals[LINE], out.totals[ASKED_TOTAL] = found, line, asked
             out.totals[TRUTHS], out.totals[INDICATORS] = truths, indicators

@@ -89,13 +89,16 @@ class Programs(NamedTuple):
     """Jump code: ``ranges[program] = (start, end, rule)``; ``code`` rows (literal, if true, if false).
 
     ``always`` lists the programs that have no anchor, ``always_range[class]`` a class's share.
-    ``leaf_sets[leaf_set_range[leaf]]`` are the sets (numbered behind the leaves) a leaf belongs to.
+    ``members[member_range[class]]`` are all programs of a class. ``leaf_sets[leaf_set_range[leaf]]`` are the sets (numbered
+    behind the leaves) a leaf belongs to.
     """
 
     ranges: I32
     code: I32
     always: I32
     always_range: I32
+    members: I32
+    member_range: I32
     leaf_sets: I32
     leaf_set_range: I32
 

@@ -15,6 +15,8 @@ TAPE_ROWS = 8_192
 #: Rules that may be candidates, and values that may be asked about, for one event.
 CANDIDATE_ROWS = 8_192
 ASKED_ROWS = 4_096
+#: Groups of indicators that one value may touch; with more it is looked at again by hand.
+GROUPS = 64
 #: First sizes of the outputs of one call.
 LINE_BYTES = 4 * 1024 * 1024
 FOUND_ROWS = 32_768
@@ -42,6 +44,7 @@ class Work(NamedTuple):
     role_token: I32
     role_differs: U8
     tokens: I64
+    groups: I64
 
 
 class Out(NamedTuple):
@@ -49,7 +52,7 @@ class Out(NamedTuple):
 
     ``found`` rows are (event, rule, program, start, end, state, first asked, last asked); the states are in ``scan.py``.
     ``asked`` rows are (leaf, start, end, kind) of the batch's bytes; ``truths`` holds the verdicts of open programs' literals.
-    ``indicators`` rows are (event, start, end, kind, field, entry). ``totals`` counts found, line bytes, asked, truths, indicators.
+    ``indicators`` rows are (event, start, end, kind, field, group; -1 where there were too many groups). ``totals`` counts found, line bytes, asked, truths, indicators.
     """
 
     lines: U8
@@ -88,6 +91,7 @@ def new_work(tables: Tables, longest: int) -> Work:
         role_token=np.full(roles, -1, np.int32),
         role_differs=np.zeros(roles, np.uint8),
         tokens=np.full(3, -1, np.int64),
+        groups=np.zeros(GROUPS, np.int64),
     )
 
 

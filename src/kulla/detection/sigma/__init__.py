@@ -1,1 +1,1 @@
-"""."""
+"""Sigma: rules, correlations and filters, from YAML to the intermediate representation."""

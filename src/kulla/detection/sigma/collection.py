@@ -13,6 +13,9 @@ from typing import Any
 
 from kulla.model.errors import RuleError
 
+#: Characters that global and repeated documents may add to the rules of one file.
+MAX_REPEATED = 32 * 1024 * 1024
+
 #: What makes a document one of Sigma's.
 _SECTIONS = ("detection", "correlation", "filter")
 
@@ -21,41 +24,54 @@ Document = dict[str, Any]
 
 @dataclass(slots=True)
 class Collection:
-    """The documents of one file so far."""
+    """The documents of one file so far, and their sizes in characters."""
 
     template: Document = field(default_factory=dict)
     previous: Document = field(default_factory=dict)
+    _template_size: int = 0
+    _previous_size: int = 0
+    _repeated: int = 0
 
     @staticmethod
     def is_action(document: Any) -> bool:
         """Return whether a document only steers how others are read."""
         return isinstance(document, dict) and document.get("action") in ("global", "reset")
 
-    def rule(self, document: Document) -> Document | None:
+    def rule(self, document: Document, size: int = 0) -> Document | None:
         """Return the whole rule, correlation or filter that a document stands for; None where it is none.
 
+        Args:
+            document: as parsed.
+            size: its length in characters.
+
         Raises:
-            RuleError: the action is unknown.
+            RuleError: the action is unknown, or the file repeats too much.
         """
         action = document.get("action")
         if "correlation" in document or "filter" in document:
             return document
+        own = {key: value for key, value in document.items() if key != "action"}
         match action:
             case None:
-                merged = _merged(document, self.template) if self.template else document
-                self.previous = merged
+                merged = self._joined(document, self.template, size, self._template_size) if self.template else document
             case "repeat":
-                merged = _merged(self.previous, {key: value for key, value in document.items() if key != "action"})
-                self.previous = merged
+                merged = self._joined(self.previous, own, size, self._previous_size)
             case "global" | "reset":
-                self.template = {key: value for key, value in document.items() if key != "action"} if action == "global" else {}
-                self.previous = self.template
+                self.template, self._template_size = (own, size) if action == "global" else ({}, 0)
+                self.previous, self._previous_size = self.template, self._template_size
                 return None
             case _:
                 if "detection" in document:
                     raise RuleError(f'unknown action "{action}"')
                 return None
+        self.previous, self._previous_size = merged, size + (self._template_size if action is None else self._previous_size)
         return merged if any(section in merged for section in _SECTIONS) else None
+
+    def _joined(self, document: Document, over: Document, size: int, added: int) -> Document:
+        self._repeated += size + added
+        if self._repeated > MAX_REPEATED:
+            raise RuleError("global and repeated documents make the rules of this file too large")
+        return _merged(document, over)
 
 
 def _merged(document: Mapping[str, Any], over: Mapping[str, Any]) -> Document:

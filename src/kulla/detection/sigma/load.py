@@ -100,7 +100,7 @@ class _Loader:
     def _take_piece(self, piece: Piece, path: str, collection: Collection) -> None:
         try:
             document = parse(piece)
-            merged = collection.rule(document) if isinstance(document, dict) else None
+            merged = collection.rule(document, len(piece.text)) if isinstance(document, dict) else None
         except RuleError as error:
             self.rejected.append(RejectedRule(*_names(piece.text), path, piece.line, "invalid", error.message))
             return

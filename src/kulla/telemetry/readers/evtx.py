@@ -17,11 +17,11 @@ from kulla.model.text import visible
 from kulla.telemetry.batch import RECORD_BYTES, Batch, Source
 from kulla.telemetry.lines import Gathering
 from kulla.telemetry.reader import Origin
-from kulla.telemetry.readers.evtx_chunk import CHUNK_BYTES, CHUNK_MAGIC, FILE_HEADER_BYTES, Chunk, mend
+from kulla.telemetry.readers.evtx_chunk import CHUNK_BYTES, CHUNK_MAGIC, FILE_HEADER_BYTES, Chunk, mend, next_chunk
 from kulla.telemetry.streams import Peekable
 
 FILE_MAGIC = b"ElfFile\0"
-#: Chunks are looked for at multiples of this when the expected place holds none (bytes); a disk sector.
+#: Where ``sniff`` looks for a chunk when the file header is damaged (bytes); a disk sector.
 _SECTOR = 512
 
 
@@ -54,15 +54,25 @@ def _chunks(stream: Peekable, origin: Origin) -> Iterator[Chunk]:
     """Yield the chunks of a file, mended where that is possible."""
     _skip_header(stream, origin)
     number = 0
-    while block := stream.take(CHUNK_BYTES):
+    while block := _block(stream):
         chunk = mend(block, number)
         if chunk is None:
-            _resynchronise(stream, block, number, origin)
+            _report(block, number, origin)
         else:
             for kind, message in chunk.damage:
                 origin.problems.add(origin.path, kind, message, place=f"chunk {number}")
             yield chunk
         number += 1
+
+
+def _block(stream: Peekable) -> bytes:
+    """Take the next chunk; only a part of it where bytes were lost and the next chunk begins too early."""
+    block = stream.take(CHUNK_BYTES)
+    early = next_chunk(block)
+    if early:
+        stream.give_back(block[early:])
+        return block[:early]
+    return block
 
 
 def _skip_header(stream: Peekable, origin: Origin) -> None:
@@ -78,14 +88,10 @@ def _skip_header(stream: Peekable, origin: Origin) -> None:
         origin.problems.add(origin.path, "truncated-file", "the file ends inside its header")
 
 
-def _resynchronise(stream: Peekable, block: bytes, number: int, origin: Origin) -> None:
-    """Handle a block that is no chunk: nothing where it was never used, else go on at the next chunk's signature."""
-    if not block.strip(b"\0"):
-        return
-    at = block.find(CHUNK_MAGIC, 1)
-    origin.problems.add(origin.path, "corrupt-chunk", "no chunk where one must be; its records are lost", place=f"chunk {number}")
-    if at > 0:
-        stream.give_back(block[at:])
+def _report(block: bytes, number: int, origin: Origin) -> None:
+    """Count a block that is no chunk, unless it was never used."""
+    if block.strip(b"\0"):
+        origin.problems.add(origin.path, "corrupt-chunk", "no chunk where one must be; its records are lost", place=f"chunk {number}")
 
 
 def _records(chunk: Chunk, origin: Origin) -> Iterator[bytes | None]:

@@ -24,6 +24,8 @@ FIRST_RECORD = 512
 _RECORD = struct.Struct("<4sIQQ")
 _SMALLEST = _RECORD.size + 4
 _LAST_IDENTIFIER, _FREE_SPACE = 32, 48
+#: The tables of string and template offsets. They only speed up what the records say themselves, and a string table
+#: that runs in a circle makes the parser run in it for ever, so the parser is given none.
 _TABLES = slice(128, FIRST_RECORD)
 #: No record has this identifier; the parser would otherwise stop at the one that the header calls the last.
 _NEVER = 2**64 - 1
@@ -37,23 +39,31 @@ class Chunk:
         number: its zero-based place in the file.
         data: CHUNK_BYTES.
         offsets: where each record begins, in order.
-        lost: records that the header counts and that are not there any more.
         damage: (problem kind, message) of what was found wrong.
     """
 
     number: int
     data: bytearray
     offsets: list[int] = field(default_factory=list)
-    lost: int = 0
     damage: list[tuple[str, str]] = field(default_factory=list)
 
     def file(self) -> bytes:
         """Return an event log of this chunk alone."""
         return _file_header() + self.data
 
-    def forget_tables(self) -> None:
-        """Clear the tables of string and template offsets: they only speed up what the records say themselves."""
-        self.data[_TABLES] = bytes(_TABLES.stop - _TABLES.start)
+
+def next_chunk(block: bytes) -> int:
+    """Return where, behind its first byte, another chunk with records begins in ``block``; 0 where none does."""
+    at = block.find(CHUNK_MAGIC, 1)
+    while at > 0 and not (_header_size(block, at) == _TABLES.start and block.startswith(RECORD_MAGIC, at + FIRST_RECORD)):
+        if at + FIRST_RECORD + len(RECORD_MAGIC) > len(block):
+            break  # too near the end to be checked: the signature has to do
+        at = block.find(CHUNK_MAGIC, at + 1)
+    return max(at, 0)
+
+
+def _header_size(block: bytes, at: int) -> int:
+    return int.from_bytes(block[at + 40 : at + 44], "little")
 
 
 def mend(block: bytes, number: int) -> Chunk | None:
@@ -63,10 +73,11 @@ def mend(block: bytes, number: int) -> Chunk | None:
         if _size_at(chunk.data, FIRST_RECORD) is None:
             return None
         _new_header(chunk)
-    end = _walk(chunk, _free_space(chunk.data))
+    end = _walk(chunk, min(_free_space(chunk.data), len(block)))
     if len(block) < CHUNK_BYTES:
-        chunk.lost = max(_count_in_header(block) - len(chunk.offsets), 0)
-        chunk.damage.append(("truncated-file", f"the file ends inside a chunk; about {chunk.lost} of its records are missing"))
+        lost = max(_count_in_header(block) - len(chunk.offsets), 0)
+        chunk.damage.append(("truncated-file", f"the chunk is cut off; about {lost} of its records are missing"))
+    chunk.data[_TABLES] = bytes(FIRST_RECORD - _TABLES.start)
     struct.pack_into("<I", chunk.data, _FREE_SPACE, end)
     struct.pack_into("<Q", chunk.data, _LAST_IDENTIFIER, _NEVER)
     return chunk
@@ -126,7 +137,7 @@ def _bridge(data: bytearray, at: int, free: int, offsets: list[int]) -> int:
     stop = data.find(RECORD_MAGIC, at + 1, free)
     while stop >= 0 and _size_at(data, stop) is None:
         stop = data.find(RECORD_MAGIC, stop + 1, free)
-    end = stop if stop >= 0 else min(free, len(data.rstrip(b"\0")))
+    end = stop if stop >= 0 else _declared_end(data, at, free)
     if end <= at:
         return 0
     if end - at < _SMALLEST:  # too short for a record: it becomes the tail of the one before
@@ -137,6 +148,16 @@ def _bridge(data: bytearray, at: int, free: int, offsets: list[int]) -> int:
     struct.pack_into("<4sI", data, at, RECORD_MAGIC, end - at)
     offsets.append(at)
     return end - at
+
+
+def _declared_end(data: bytearray, at: int, free: int) -> int:
+    """Return where the last record before ``free`` ends whose beginning is damaged; ``at`` where nothing vouches for one.
+
+    It must end with its size there: a record that is only cut off would be read as one with empty fields.
+    """
+    end = min(free, CHUNK_BYTES)
+    (size,) = struct.unpack_from("<I", data, end - 4)
+    return end if size == end - at else at
 
 
 @cache

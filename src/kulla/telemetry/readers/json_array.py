@@ -99,13 +99,17 @@ class _Reading:
         if complete and closers:
             complete = self._skip(closers)
         if not complete:
-            self._problem("truncated-file", "the document ends early; its complete records were read")
+            self._cut("the document ends early; its complete records were read")
 
     def _objects(self) -> Iterator[Batch]:
         """Yield objects that follow one another without a list around them."""
         complete = yield from self._take(in_list=False)
         if not complete:
-            self._problem("truncated-file", "the last record is not complete; those before it were read")
+            self._cut("the last record is not complete; those before it were read")
+
+    def _cut(self, message: str) -> None:
+        self._problem("truncated-file", message)
+        self._at = len(self._data)
 
     def _take(self, *, in_list: bool) -> Generator[Batch, None, bool]:
         """Yield records until the list (or the row of objects) ends; return whether it did, and not the file in its middle."""

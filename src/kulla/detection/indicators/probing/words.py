@@ -132,7 +132,7 @@ def is_scheme(buffer: Bytes, start: Int, end: Int) -> bool:
 @inlined
 def slashes(buffer: Bytes, place: Int, end: Int) -> bool:
     """Return whether two slashes stand here."""
-    return place + 1 < end and bool(buffer[place] == SLASH) and bool(buffer[place + 1] == SLASH)
+    return bool(place + 1 < end and buffer[place] == SLASH and buffer[place + 1] == SLASH)
 
 
 @kernel
