@@ -289,6 +289,16 @@ def test_an_unknown_action_is_invalid(tmp_path: Path):
     assert [one.reason for one in loaded(tmp_path, rule(FIRST, action="explode")).rejected] == ['unknown action "explode"']
 
 
+def test_documents_that_repeat_each_other_without_end_are_refused(tmp_path: Path):
+    wide = "action: global\nlogsource: {product: x}\ndescription: " + "x" * 900_000 + "\n"
+    many = "".join(f"---\ntitle: '{number}'\ndetection: {{s: {{A: 1}}, condition: s}}\n" for number in range(60))
+    growing = "---\naction: repeat\ntitle: more\n" * 60
+    for text in (wide + many, f"{wide}---\ndetection: {{s: {{A: 1}}, condition: s}}\n{growing}"):
+        found = loaded(tmp_path, text)
+        assert 30 < len(found.rules) + found.repeated < 40
+        assert {one.reason for one in found.rejected} == {"global and repeated documents make the rules of this file too large"}
+
+
 def test_a_global_document_ends_with_its_file(tmp_path: Path):
     found = loaded(tmp_path, "action: global\nlevel: high\n", rule(FIRST))
     assert found.rules[0].level == "informational"
