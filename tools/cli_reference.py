@@ -22,7 +22,12 @@ HEAD = """# Command line
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([HEAD, *(section(context) for context in commands(click.Context(kulla, info_name="kulla")))])
+    return "\n".join([HEAD, *map(section, commands(program()))])
+
+
+def program() -> click.Context:
+    """Return the context of the whole program."""
+    return click.Context(kulla, info_name="kulla", **kulla.context_settings)
 
 
 def commands(context: click.Context) -> Iterator[click.Context]:
@@ -41,7 +46,7 @@ def section(context: click.Context) -> str:
     command = context.command
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     parts = [f"## {context.command_path}", f"```\n{usage}\n```", *_paragraphs(command.help or "")]
-    rows = [row for parameter in command.get_params(context) if (row := parameter.get_help_record(context))]
+    rows = [row for parameter in command.get_params(context) if (row := parameter.get_help_record(context)) and row[1]]
     if rows:
         parts.append("\n".join(["| option | meaning |", "|---|---|", *(f"| `{_cell(name)}` | {_cell(text)} |" for name, text in rows)]))
     return "\n\n".join(parts) + "\n"

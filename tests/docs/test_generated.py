@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import pytest
 
-from kulla.cli.main import kulla
 from tools import cli_reference, dependencies, rules_reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +23,7 @@ def test_the_page_is_up_to_date(page: Path, write: Callable[[], str]) -> None:
 
 
 def test_every_command_has_examples_first_and_fits_a_screen() -> None:
-    for context in cli_reference.commands(click.Context(kulla, info_name="kulla")):
+    for context in cli_reference.commands(cli_reference.program()):
         text = context.command.get_help(context)
         if not isinstance(context.command, click.Group) or context.parent is None:
             assert "Examples:" in text, context.command_path
