@@ -46,7 +46,7 @@ def hit(name: str, time: int, number: int | None = None, path: str = "log.jsonl"
 def run(
     correlations: Iterable[Correlation], hits: Iterable[Hit], *, problems: Problems | None = None, limits: Limits | None = None
 ) -> list[Correlated]:
-    correlator = Correlator(tuple(correlations), None, Problems() if problems is None else problems, limits)
+    correlator = Correlator(tuple(correlations), None, Problems() if problems is None else problems, limits, include_silent=True)
     correlator.feed(hits)
     return list(correlator.finish())
 

@@ -112,7 +112,7 @@ def test_neither_the_order_of_feeding_nor_the_disk_changes_anything(
 @given(correlations(), hits(), st.integers(1, 8), st.sampled_from([2, 200_000]))
 def test_live_in_steps_ends_in_the_same_detections(rules: tuple[Correlation, ...], given_hits: list[Hit], step: int, memory: int):
     problems = Problems()
-    correlator = Correlator(rules, None, problems, Limits(hits=memory))
+    correlator = Correlator(rules, None, problems, Limits(hits=memory), include_silent=True)
     found: list[Correlated] = []
     for half in range(0, 40, step):
         begin, end = half * SECOND // 2, (half + step) * SECOND // 2
@@ -132,7 +132,7 @@ def test_a_large_stream_agrees_and_leaves_no_file(tmp_path: Path):
         Hit(f"id-{chance.choice('abc')}", chance.randrange(400 * SECOND), "p", number, values={"Host": chance.choice("xyz")})
         for number in range(600)
     ]
-    correlator = Correlator(rules, tmp_path, Problems(), Limits(hits=50))
+    correlator = Correlator(rules, tmp_path, Problems(), Limits(hits=50), include_silent=True)
     correlator.feed(many)
     assert list(tmp_path.iterdir()) != []
     found = list(correlator.finish())

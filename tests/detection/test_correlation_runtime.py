@@ -239,6 +239,13 @@ def test_a_chain_uses_the_outer_grouping_and_lists_all_records():
     assert not outer[1].correlation.silent
 
 
+def test_an_inner_correlation_gives_no_detection_of_its_own_unless_asked():
+    hits = [hit("a", n * MINUTE, n, Host="dc", User="ann") for n in range(4)] + [hit("b", 5 * MINUTE, 5, User="ann")]
+    correlator = Correlator(guessing(), None, Problems())
+    correlator.feed(hits)
+    assert [one.correlation.name for one in correlator.finish()] == ["then"]
+
+
 def test_a_chain_asks_the_inner_rules_for_the_outer_fields():
     assert Correlator(guessing(), None, Problems()).needs == {"id-a": ("Host", "User"), "id-b": ("User",)}
 

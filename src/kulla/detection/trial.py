@@ -52,7 +52,7 @@ class Trial:
     def run(self, batches: Iterable[Batch]) -> Outcome:
         """Evaluate everything over all events."""
         by_hand = ByHand(self.rules, self.catalogue)
-        correlator = Correlator(self.correlations, None, self.problems)
+        correlator = Correlator(self.correlations, None, self.problems, include_silent=True)
         matches: Counter[str] = Counter()
         events = 0
         for event in self.events(batches, by_hand):

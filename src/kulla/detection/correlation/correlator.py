@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 from kulla.detection.correlation.measures import Item
@@ -58,17 +58,27 @@ class Correlator:
         spool: folder for hits that do not fit in memory; None is the system's temporary folder.
         problems: where everything left out is counted.
         limits: bounds of memory.
+        include_silent: also give the detections of correlations that only feed others.
 
     Attributes:
         needs: rule id -> the fields of its events that hits must carry in ``values``.
     """
 
-    def __init__(self, correlations: Sequence[Correlation], spool: Path | None, problems: Problems, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        correlations: Sequence[Correlation],
+        spool: Path | None,
+        problems: Problems,
+        limits: Limits | None = None,
+        *,
+        include_silent: bool = False,
+    ) -> None:
         self.needs = needed_fields(correlations)
         self._limits = limits or Limits()
         self._problems = problems
         self._spool = Spool(spool, problems, self._limits.hits)
         self._player = _Player(correlations, problems, self._limits)
+        self._include_silent = include_silent
         self._done = moment.UNKNOWN
 
     def feed(self, hits: Iterable[Hit]) -> None:
@@ -90,9 +100,7 @@ class Correlator:
         still hold. Hits from before ``until`` that come later are counted and left out.
         """
         self._done = max(self._done, until)
-        yield from self._player.play(self._spool.take(until))
-        yield from self._player.elapse(until)
-        yield from self._player.announce()
+        yield from self._heard(chain(self._player.play(self._spool.take(until)), self._player.elapse(until), self._player.announce()))
 
     def finish(self) -> Iterator[Correlated]:
         """Correlate the rest, judge all open windows, and release everything held.
@@ -100,10 +108,12 @@ class Correlator:
         The detections come in the same order whatever the order of the hits.
         """
         try:
-            yield from self._player.play(self._spool.take(None))
-            yield from self._player.elapse(None)
+            yield from self._heard(chain(self._player.play(self._spool.take(None)), self._player.elapse(None)))
         finally:
             self.close()
+
+    def _heard(self, found: Iterator[Correlated]) -> Iterator[Correlated]:
+        return (one for one in found if self._include_silent or not one.correlation.silent)
 
     def close(self) -> None:
         """Remove the temporary files; hits not yet correlated are lost."""
