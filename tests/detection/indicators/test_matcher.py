@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,3 +179,18 @@ def test_many_terms_are_all_found():
     index = build_index(builder.finish(), 3)
     assert all(index.terms_for(Observable(T.USER, f"user{number}")) == [number] for number in range(5_000))
     assert not any(index.terms_for(Observable(T.USER, f"other{number}")) for number in range(5_000))
+
+
+def test_without_numba_the_slow_way_works():
+    program = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from kulla.detection.indicators.load import load_indicators\n"
+        "from kulla.detection.indicators.index import build_index\n"
+        "from kulla.detection.indicators.matcher import match_slow\n"
+        "from kulla.model.problem import Problems\n"
+        "from kulla.telemetry.flatten import flatten\n"
+        f"index = build_index(load_indicators([{str(DATA)!r}], Problems()))\n"
+        'print(len(match_slow(index, flatten(b\'{"DestinationIp": "198.51.100.23"}\'))))\n'
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("1\n", "")
