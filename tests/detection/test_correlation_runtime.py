@@ -239,6 +239,14 @@ def test_a_chain_uses_the_outer_grouping_and_lists_all_records():
     assert not outer[1].correlation.silent
 
 
+def test_an_inner_group_value_comes_before_a_field_of_the_same_name():
+    inner = correlation("inner", **THREE_IN_TEN, group_by=["User"], aliases={"User": {"a": "TargetUserName"}})
+    outer = correlation("outer", type="temporal", rules=["inner", "b"], group_by=["User"], timespan="10s")
+    hits = at("a", 1, 2, 3, User="SYSTEM", TargetUserName="ann") + at("b", 4, User="ann")
+    found = [one for one in run(resolved(inner, outer), hits) if one.correlation.name == "outer"]
+    assert [one.group for one in found] == [(("User", "ann"),)]
+
+
 def test_an_inner_correlation_gives_no_detection_of_its_own_unless_asked():
     hits = [hit("a", n * MINUTE, n, Host="dc", User="ann") for n in range(4)] + [hit("b", 5 * MINUTE, 5, User="ann")]
     correlator = Correlator(guessing(), None, Problems())
