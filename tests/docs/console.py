@@ -67,8 +67,16 @@ def _pattern(line: str) -> str:
 def run(step: Step, folder: Path) -> str:
     """Run a command by bash in a folder and return what it printed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    own = {"KULLA_HOME": str(folder / ".kulla"), "KULLA_CONFIG": str(folder / "kulla.toml")}
-    environment = {**os.environ, **own, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "TERM": "dumb"}
+    own = {"XDG_DATA_HOME": str(folder / ".data"), "KULLA_CONFIG": str(folder / "kulla.toml")}  # the compiled kernel stays cached
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "KULLA_HOME"},
+        **own,
+        "PATH": path,
+        "COLUMNS": "120",
+        "NO_COLOR": "1",
+        "LC_ALL": "C.UTF-8",
+        "TERM": "dumb",
+    }
     done = subprocess.run(
         ["bash", "-c", step.command],
         cwd=folder,
