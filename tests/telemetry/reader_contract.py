@@ -86,7 +86,7 @@ class Dribble(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        size = len(self._data) if size is None or size < 0 else size
+        size = len(self._data) if size < 0 else size
         step = min(size, self._random.choice((1, 3, 17, 250, 4096, 1 << 20)))
         piece = self._data[self._at : self._at + step]
         self._at += len(piece)
@@ -105,7 +105,7 @@ class Generated(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         if not self._rest:
             self._rest = memoryview(next(self._pieces, b""))
-        size = len(self._rest) if size is None or size < 0 else size
+        size = len(self._rest) if size < 0 else size
         piece, self._rest = self._rest[:size], self._rest[size:]
         self.given += len(piece)
         return bytes(piece)

@@ -51,7 +51,7 @@ class _Builder:
 def _value(node: dict[str, Any], text: str) -> Any:
     """Return an element's value: its text, its parts, or both (the text under ``#text``)."""
     if not node:
-        return text or None
+        return text if text.strip() else None
     if text.strip():
         node["#text"] = text
     return node

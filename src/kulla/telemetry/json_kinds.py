@@ -118,36 +118,11 @@ _LISTS: tuple[tuple[str, ...], ...] = (
     *(("results",), ("items",), ("entries",), ("data",), ("logs",)),
 )
 #: A document with one of these is itself an event, whatever lists it has.
-_OWN = frozenset(
-    [
-        "time",
-        "timestamp",
-        "@timestamp",
-        "ts",
-        "date",
-        "eventTime",
-        "EventTime",
-        "TimeCreated",
-        "CreationTime",
-        "TimeGenerated",
-        "EventID",
-        "event_id",
-        "id",
-        "ID",
-        "uid",
-        "uuid",
-        "_path",
-        "event_type",
-        "eventType",
-        "eventName",
-        "Event",
-        "System",
-        "winlog",
-        "actor",
-        "verb",
-        "auditID",
-    ]
-)
+_OWN = frozenset({
+    "time", "timestamp", "@timestamp", "ts", "date", "eventTime", "EventTime", "TimeCreated", "CreationTime", "TimeGenerated",
+    "EventID", "event_id", "id", "ID", "uid", "uuid", "_path", "event_type", "eventType", "eventName", "Event", "System", "winlog",
+    "actor", "verb", "auditID",
+})  # fmt: skip
 
 
 def has(record: Json, path: str) -> bool:

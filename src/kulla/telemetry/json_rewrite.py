@@ -36,9 +36,9 @@ def rewrite(record: Json) -> Json:
     if "_raw" in inner or inner is record.get("result"):
         return _from_splunk(inner)
     changed = _inner(inner)
-    if changed is inner or inner is record:
-        return changed
-    return {**record, "_source": changed}
+    if inner is record or (changed is inner and "System" not in inner):
+        return changed if inner is record else record
+    return {**{key: value for key, value in record.items() if key != "_source"}, **changed}
 
 
 def _inner(record: Json) -> Json:
@@ -177,7 +177,7 @@ def _from_velociraptor(record: Json) -> Json:
     system["EventID"] = at(record, "System.EventID.Value")
     seconds = at(record, "System.TimeCreated.SystemTime")
     if isinstance(seconds, int | float) and 0 <= seconds < 2**33:
-        system["TimeCreated"] = {"SystemTime": datetime.fromtimestamp(seconds, UTC).isoformat()}
+        system["TimeCreated"] = datetime.fromtimestamp(seconds, UTC).isoformat()
     changed = {**record, "System": system}
     return _with_names(changed) if _blocks(changed) else changed
 

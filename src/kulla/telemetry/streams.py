@@ -27,14 +27,16 @@ class Guarded:
 
     def __init__(self, raw: io.RawIOBase, path: str, problems: Problems, on_bytes: Callable[[int], None] | None = None) -> None:
         self._raw, self._path, self._problems, self._on_bytes = raw, path, problems, on_bytes
-        self.consumed = 0
+        self.consumed, self._failed = 0, False
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to ``size`` bytes; none at the end or after a failure."""
+        if self._failed:
+            return b""
         try:
             piece = self._raw.read(size) or b""
         except OSError as error:
-            reason = error.strerror or str(error)
+            self._failed, reason = True, error.strerror or str(error)
             self._problems.add(self._path, "unreadable-file", f"reading stopped: {reason}", place=f"offset {self.consumed}")
             return b""
         self.consumed += len(piece)

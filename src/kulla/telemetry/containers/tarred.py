@@ -70,7 +70,7 @@ def tar_members(archive: Member, problems: Problems, budget: Budget) -> Iterator
 
 def _next_header(stream: Peekable, path: str, problems: Problems) -> _Header | None:
     """Return the next header, None at the end; blocks that are none are passed over and counted."""
-    lost = 0
+    lost, ended = 0, False
     while block := stream.take(_BLOCK):
         if len(block) < _BLOCK:
             problems.add(path, "truncated-file", "the archive ends inside a header; the members before were read")
@@ -80,9 +80,12 @@ def _next_header(stream: Peekable, path: str, problems: Problems) -> _Header | N
             if lost:
                 problems.add(path, "corrupt-archive", f"{lost} blocks between members could not be understood", place="between members")
             return header
-        lost += block.count(0) != _BLOCK
+        ended = ended or not any(block)
+        lost += any(block)
     if lost:
         problems.add(path, "corrupt-archive", f"{lost} blocks at the end could not be understood", place="end")
+    if not ended:
+        problems.add(path, "truncated-file", "the archive has no end; members may be missing", place="end")
     return None
 
 

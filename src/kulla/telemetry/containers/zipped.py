@@ -19,11 +19,11 @@ from kulla.telemetry.containers.member import Member, member_path
 from kulla.telemetry.streams import CHUNK_BYTES, Limited, Peekable, Readable
 
 LOCAL = b"PK\x03\x04"
-#: A data descriptor with signature and 64-bit sizes.
-_DESCRIPTOR_BYTES = 24
 _DESCRIPTOR = b"PK\x07\x08"
 #: Central directory, its Zip64 end, its end, archive extra data: the members are over.
 _CLOSING = (b"PK\x01\x02", b"PK\x06\x06", b"PK\x05\x06", b"PK\x06\x08")
+#: A data descriptor with signature and 64-bit sizes, and the beginning of what follows it.
+_BEHIND = 28
 _HEADER = struct.Struct("<4sHHHHHIIIHH")
 #: Checksum, compressed size, size.
 _DESCRIPTOR32, _DESCRIPTOR64 = struct.Struct("<III"), struct.Struct("<IQQ")
@@ -162,27 +162,34 @@ class _Stored:
 
 
 class _StoredStreamed:
-    """Data as they are, of a size that only the descriptor behind them tells; its signature, sizes and checksum find it."""
+    """Data as they are, of a size that only the descriptor behind them tells; its signature, checksum and size find it."""
 
     def __init__(self, stream: Peekable) -> None:
         self._stream, self._length, self._crc = stream, 0, 0
 
     def decode(self, size: int) -> bytes:
-        window = self._stream.peek(max(size, 4096) + _DESCRIPTOR_BYTES)
-        if len(window) < _DESCRIPTOR_BYTES and _DESCRIPTOR not in window:
-            raise EOFError
+        wanted = max(size, 4096) + _BEHIND
+        window = self._stream.peek(wanted)
         at = window.find(_DESCRIPTOR)
-        piece = self._stream.take(min(at, size) if at >= 0 else min(size, len(window) - 3))
-        self._length, self._crc = self._length + len(piece), zlib.crc32(piece, self._crc)
-        if piece or self._at_end():
-            return piece
-        piece = self._stream.take(1)  # the signature was part of the data
+        if at == 0 and self._at_end():
+            return b""
+        if len(window) < (_BEHIND if at == 0 else len(_DESCRIPTOR)):
+            raise EOFError
+        return self._take(min(at or 1, size) if at >= 0 else min(size, len(window) - len(_DESCRIPTOR) + 1))
+
+    def _take(self, size: int) -> bytes:
+        piece = self._stream.take(size)
         self._length, self._crc = self._length + len(piece), zlib.crc32(piece, self._crc)
         return piece
 
     def _at_end(self) -> bool:
-        head = self._stream.peek(12)
-        return head == _DESCRIPTOR + struct.pack("<II", self._crc, self._length & _UNKNOWN32)
+        """Return whether a descriptor of exactly these data stands here, and another header behind it."""
+        head = self._stream.peek(_BEHIND)[len(_DESCRIPTOR) :]
+        forms = [form for form in (_DESCRIPTOR32, _DESCRIPTOR64) if len(head) >= form.size]
+        return any(
+            form.unpack_from(head) == (self._crc, self._length, self._length) and head[form.size : form.size + 2] in (b"PK", b"")
+            for form in forms
+        )
 
 
 class _Checked:
