@@ -111,7 +111,8 @@ class AutomataBuilder:
 
     def _check(self, wanted: Wanted, check: Check) -> tuple[int, ...]:
         anchor = self._run(wanted.programs)
-        return (check.kind, wanted.leaf, check.first, check.second, anchor, anchor + len(wanted.programs))
+        numbers = (check.first, check.second, anchor, anchor + len(wanted.programs), check.third, check.fourth)
+        return (check.kind, wanted.leaf, *numbers)
 
     def _place(self, text: bytes) -> int:
         if text not in self._texts:

@@ -11,8 +11,9 @@ import numpy as np
 import orjson
 
 from kulla.detection.compiled.automata import AutomataBuilder, Wanted, rows
-from kulla.detection.compiled.patterns import Check, Pattern, expected_hits, gram_chooser, question
+from kulla.detection.compiled.patterns import OTHER_SIDE, Check, Pattern, expected_hits, gram_chooser, question
 from kulla.detection.compiled.programs import Leaves, Literal, Program, normal_form, program
+from kulla.detection.compiled.settling import other_field, settling
 from kulla.detection.compiled.specialise import Key, Variant, variants
 from kulla.detection.compiled.texts import rule_json
 from kulla.detection.eventclass import ANY, EventClass, Probe
@@ -109,6 +110,7 @@ def build(
         folding=_folding(),
         automata=_automata(parts, ids),
         programs=_programs(parts),
+        settling=settling(parts.leaves.predicates),
         texts=_texts(parts),
     )
     predicates_of = tuple(parts.leaves.predicates)
@@ -167,7 +169,8 @@ def _field_names(parts: _Parts, probes: Sequence[Probe], fields: Iterable[str]) 
 
 def _answering(parts: _Parts, plain: Variant) -> set[str]:
     """Return the fields of an event that answer any rule of a class."""
-    fields = {parts.leaves.predicates[leaf].field for leaf in parts.asked(plain)}
+    asked = [parts.leaves.predicates[leaf] for leaf in parts.asked(plain)]
+    fields = {name for predicate in asked for name in (predicate.field, other_field(predicate))}
     return {name for field in fields if field is not None for name in plain.event_class.answers(field)}
 
 
@@ -289,6 +292,9 @@ def _wanted(parts: _Parts, number: int, variant: Variant, questions: list[Patter
         else:
             for name in answers(field):
                 by_field.setdefault(name, set()).add(wanted)
+        other = other_field(parts.leaves.predicates[leaf])
+        for name in answers(other) if other else ():
+            by_field.setdefault(name, set()).add(Wanted(Check(OTHER_SIDE), leaf, ()))
     return by_field, everywhere
 
 

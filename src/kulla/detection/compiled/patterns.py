@@ -26,7 +26,7 @@ GRAM = 4
 # What to do when a pattern's bytes are found (kernel/match.py).
 LITERAL, GLOB, ASK = 0, 1, 2
 # Questions asked of every value of a field (kernel/match.py).
-EXISTS, HAS_VALUE, COMPARE, NETWORK4, ASK_ALWAYS, NETWORK6 = 0, 1, 2, 3, 4, 5
+EXISTS, HAS_VALUE, COMPARE, NETWORK4, ASK_ALWAYS, NETWORK6, OTHER_SIDE = 0, 1, 2, 3, 4, 5, 6
 
 #: Text that fills ordinary telemetry; its pieces are poor signs of anything. Our own selection.
 _COMMON = (
@@ -58,11 +58,13 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A question asked of every value of a field: kind, and two numbers whose meaning depends on it."""
+    """A question asked of every value of a field: kind, and numbers whose meaning depends on it."""
 
     kind: int
     first: int = 0
     second: int = 0
+    third: int = 0
+    fourth: int = 0
 
 
 def question(predicate: Predicate) -> Pattern | Check:
@@ -119,8 +121,17 @@ def _network(text: str) -> Check:
 
     network = ipaddress.ip_network(text, strict=False)
     if network.version == 6:
-        return Check(NETWORK6)
+        address, mask = int(network.network_address), int(network.netmask)
+        return Check(NETWORK6, *map(_signed, (address >> 64, address & _HALF, mask >> 64, mask & _HALF)))
     return Check(NETWORK4, int(network.network_address), int(network.netmask))
+
+
+_HALF = (1 << 64) - 1
+
+
+def _signed(number: int) -> int:
+    """Return a 64-bit pattern as a signed number."""
+    return number - (1 << 64) if number >> 63 else number
 
 
 def _ordering(predicate: Predicate) -> Check:

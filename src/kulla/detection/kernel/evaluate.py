@@ -6,30 +6,34 @@ import numpy as np
 
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import CANDIDATES, SERIAL
+from kulla.detection.kernel.settle import settle
 
 # Verdicts.
 FALSE, TRUE, OPEN = 0, 1, 2
 
 
 @inlined
-def truth(work, literal):
+def truth(data, work, literal, settling, folding):
     """Return FALSE, TRUE or OPEN for a literal of the jump code."""
     node = literal >> 1
-    if work.hit[node] == work.counters[SERIAL]:
+    serial = work.counters[SERIAL]
+    if node < work.open.shape[0] and work.open[node] == serial and work.hit[node] != serial:
+        settle(data, work, node, settling, folding)
+        if work.open[node] == serial:
+            return OPEN
+    if work.hit[node] == serial:
         return FALSE if literal & 1 else TRUE
-    if node < work.open.shape[0] and work.open[node] == work.counters[SERIAL]:
-        return OPEN
     return TRUE if literal & 1 else FALSE
 
 
 @inlined
-def _run(work, programs, program, hopeful):
+def _run(data, work, programs, program, hopeful, settling, folding):
     """Run a program taking every open literal as ``hopeful``; return (holds, whether an open one was met)."""
     start = programs.ranges[program, 0]
     code = programs.code
     place, met = np.int64(0), False
     while place >= 0:
-        verdict = truth(work, code[start + place, 0])
+        verdict = truth(data, work, code[start + place, 0], settling, folding)
         if verdict == OPEN:
             met = True
             verdict = hopeful
@@ -38,14 +42,14 @@ def _run(work, programs, program, hopeful):
 
 
 @inlined
-def evaluate(work, programs, program):
+def evaluate(data, work, programs, program, settling, folding):
     """Return FALSE, TRUE or OPEN for a program."""
-    holds, met = _run(work, programs, program, TRUE)
+    holds, met = _run(data, work, programs, program, TRUE, settling, folding)
     if not holds:
         return FALSE
     if not met:
         return TRUE
-    holds, met = _run(work, programs, program, FALSE)
+    holds, met = _run(data, work, programs, program, FALSE, settling, folding)
     return TRUE if holds else OPEN
 
 

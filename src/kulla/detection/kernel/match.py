@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kulla.detection.indicators.probing.addresses import ipv6
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.tokenise import CONTAINER, NULL
 from kulla.detection.kernel.values import get_code, ipv4, whole_number
@@ -16,12 +17,14 @@ TEXT_START, TEXT_END, GRAM_AT, ENTRY_KIND, LEAF, GLOB_START, GLOB_END, ANCHOR, A
 ENTRY_COLUMNS = 9
 # Columns of Automata.checks.
 CHECK_KIND, CHECK_LEAF, FIRST, SECOND, CHECK_ANCHOR, CHECK_ANCHOR_END = 0, 1, 2, 3, 4, 5
-CHECK_COLUMNS = 6
+THIRD, FOURTH = 6, 7
+CHECK_COLUMNS = 8
 # The kinds of compiled.patterns.
 LITERAL, GLOB, ASK = 0, 1, 2
-EXISTS, HAS_VALUE, COMPARE, NETWORK4, ASK_ALWAYS, NETWORK6 = 0, 1, 2, 3, 4, 5
+EXISTS, HAS_VALUE, COMPARE, NETWORK4, ASK_ALWAYS, NETWORK6, OTHER_SIDE = 0, 1, 2, 3, 4, 5, 6
 _LT, _LTE, _GT = 7, 8, 9
 _ANY_RUN, _ANY_CHAR = 0xFE, 0xFD
+_COLON, _PERCENT = 0x3A, 0x25
 
 GRAM_MULTIPLIER = np.uint32(0x9E3779B1)
 
@@ -66,20 +69,26 @@ def _hit(work, programs, automata, leaf, anchor, anchor_end, token):
 
 
 @inlined
-def _ask(work, automata, leaf, anchor, anchor_end, token):
-    """Note that a leaf may be true for a value; the answer comes later, outside the kernel."""
-    serial = work.counters[SERIAL]
-    if work.open[leaf] == serial and work.open_token[leaf] == token:
-        return
+def _note_asked(work, leaf, token):
+    """Keep a value that must be looked at again; a negative leaf marks the other side of a comparison of fields."""
     count = work.counters[ASKED]
     if count >= work.asked.shape[0]:
         work.counters[OVERFLOW] = 1
         return
-    work.open[leaf] = serial
-    work.open_token[leaf] = token
     work.asked[count, 0] = leaf
     work.asked[count, 1] = token
     work.counters[ASKED] = count + 1
+
+
+@inlined
+def _ask(work, automata, leaf, anchor, anchor_end, token):
+    """Note that a leaf may be true for a value; ``settle`` decides, or somebody outside the kernel."""
+    serial = work.counters[SERIAL]
+    if work.open[leaf] == serial and work.open_token[leaf] == token:
+        return
+    work.open[leaf] = serial
+    work.open_token[leaf] = token
+    _note_asked(work, leaf, token)
     for place in range(anchor, anchor_end):
         _add_program(work, automata.programs[place], serial)
 
@@ -190,40 +199,85 @@ def _compare(op, value, limit):
 
 
 @inlined
-def _might_be_address(buffer, start, end):
-    """Return whether a value has a colon, as every IPv6 address has."""
+def _has_byte(buffer, start, end, byte):
     for place in range(start, end):
-        if buffer[place] == 0x3A:
+        if buffer[place] == byte:
             return True
     return False
 
 
 @inlined
+def _in_network4(buffer, end, network, mask):
+    """Return FALSE, TRUE or OPEN for an IPv4 network; an IPv4 address mapped into IPv6 counts as itself."""
+    address, good = ipv4(buffer, 2, end)
+    if good:
+        return 1 if (address & mask) == network else 0
+    if not _has_byte(buffer, 2, end, _COLON):
+        return 0
+    if _has_byte(buffer, 2, end, _PERCENT):
+        return 2
+    high, low, good = ipv6(buffer, 2, end)
+    if not good or high != np.uint64(0) or (low >> np.uint64(32)) != np.uint64(0xFFFF):
+        return 0
+    return 1 if (np.int64(low & np.uint64(0xFFFFFFFF)) & mask) == network else 0
+
+
+@inlined
+def _in_network6(buffer, end, checks, row):
+    """Return FALSE, TRUE or OPEN for an IPv6 network given as high half, low half and their masks."""
+    if not _has_byte(buffer, 2, end, _COLON):
+        return 0
+    if _has_byte(buffer, 2, end, _PERCENT):
+        return 2
+    high, low, good = ipv6(buffer, 2, end)
+    if not good:
+        return 0
+    same_high = (np.int64(high) & checks[row, THIRD]) == checks[row, FIRST]
+    return 1 if same_high and (np.int64(low) & checks[row, FOURTH]) == checks[row, SECOND] else 0
+
+
+@inlined
+def _ordered(buffer, end, op, limit):
+    """Return FALSE, TRUE or OPEN for a comparison with a whole number."""
+    number, good = whole_number(buffer, 2, end)
+    if not good:
+        return 2
+    return 1 if _compare(op, number, limit) else 0
+
+
+@inlined
+def _answer_check(buffer, end, checks, row):
+    """Return FALSE, TRUE or OPEN for a question about a value with text."""
+    what = checks[row, CHECK_KIND]
+    if what == COMPARE:
+        return _ordered(buffer, end, checks[row, FIRST], checks[row, SECOND])
+    if what == NETWORK4:
+        return _in_network4(buffer, end, checks[row, FIRST], checks[row, SECOND])
+    if what == NETWORK6:
+        return _in_network6(buffer, end, checks, row)
+    return 2 if what == ASK_ALWAYS else 0
+
+
+@inlined
 def _ask_checks(work, programs, automata, head, token, kind, end):
     """Put a field's questions to one value; ``end`` is 0 for values without text (null, containers)."""
+    checks = automata.checks
     for row in range(automata.heads[head, CHECK], automata.heads[head, CHECK_END]):
-        checks = automata.checks
         what, leaf = checks[row, CHECK_KIND], checks[row, CHECK_LEAF]
         anchor, anchor_end = checks[row, CHECK_ANCHOR], checks[row, CHECK_ANCHOR_END]
-        if what == EXISTS or (what == HAS_VALUE and kind != NULL):
-            _hit(work, programs, automata, leaf, anchor, anchor_end, token)
-        elif what == HAS_VALUE or end == 0:
-            continue
-        elif what == COMPARE:
-            number, good = whole_number(work.scratch, 2, end)
-            if not good:
-                _ask(work, automata, leaf, anchor, anchor_end, token)
-            elif _compare(checks[row, FIRST], number, checks[row, SECOND]):
+        if what == EXISTS or what == HAS_VALUE:
+            if what == EXISTS or kind != NULL:
                 _hit(work, programs, automata, leaf, anchor, anchor_end, token)
-        elif what == NETWORK4:
-            address, good = ipv4(work.scratch, 2, end)
-            if good:
-                if (address & checks[row, SECOND]) == checks[row, FIRST]:
-                    _hit(work, programs, automata, leaf, anchor, anchor_end, token)
-            else:
+        elif end == 0:
+            continue
+        elif what == OTHER_SIDE:
+            _note_asked(work, -leaf - 1, token)
+        else:
+            answer = _answer_check(work.scratch, end, checks, row)
+            if answer == 1:
+                _hit(work, programs, automata, leaf, anchor, anchor_end, token)
+            elif answer == 2:
                 _ask(work, automata, leaf, anchor, anchor_end, token)
-        elif what == ASK_ALWAYS or _might_be_address(work.scratch, 2, end):
-            _ask(work, automata, leaf, anchor, anchor_end, token)
 
 
 @inlined

@@ -6,6 +6,7 @@ import numpy as np
 
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import SERIAL
+from kulla.detection.kernel.settle import settle
 from kulla.detection.kernel.tokenise import CONTAINER, END, KIND, NULL, START
 from kulla.detection.kernel.values import NO_TIME
 
@@ -162,12 +163,14 @@ def _collect(data, tape, work, texts, rule, shown):
 
 
 @inlined
-def open_leaf(work, texts, rule):
+def open_leaf(data, work, texts, rule, settling, folding):
     """Return whether one of the rule's positive leaves is open: what matched is then decided outside the kernel."""
     for row in range(texts.rules[rule, FIRST_LEAF], texts.rules[rule, LAST_LEAF]):
         leaf = texts.leaves[row, 0]
-        if work.open[leaf] == work.counters[SERIAL]:
-            return True
+        if work.open[leaf] == work.counters[SERIAL] and work.hit[leaf] != work.counters[SERIAL]:
+            settle(data, work, leaf, settling, folding)
+            if work.open[leaf] == work.counters[SERIAL]:
+                return True
     return False
 
 

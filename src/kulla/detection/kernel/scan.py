@@ -210,14 +210,15 @@ def _put_asked(work, out, row):
 
 
 @inlined
-def _put_open(work, programs, program, event, out):
+def _put_open(data, work, tables, program, event, out):
     """Keep an undecided program with the verdicts of its literals; False if there is no room."""
+    programs = tables.programs
     start, end = programs.ranges[program, 0], programs.ranges[program, 1]
     first = out.totals[TRUTHS]
     if first + (end - start) > out.truths.shape[0]:
         return False
     for place in range(end - start):
-        out.truths[first + place] = truth(work, programs.code[start + place, 0])
+        out.truths[first + place] = truth(data, work, programs.code[start + place, 0], tables.settling, tables.folding)
     out.totals[TRUTHS] = first + (end - start)
     row = _put_found(out, event, programs.ranges[program, 2], program, first, first + (end - start), UNDECIDED)
     return _put_asked(work, out, row)
@@ -229,18 +230,18 @@ def _judge(data, event, member_count, moment, number, work, tables, source, host
     programs, texts = tables.programs, tables.texts
     for place in range(work.counters[CANDIDATES]):
         program = work.candidates[place]
-        verdict = evaluate(work, programs, program)
+        verdict = evaluate(data, work, programs, program, tables.settling, tables.folding)
         if verdict == FALSE:
             continue
         if out.totals[FOUND] >= out.found.shape[0]:
             return False
         rule = programs.ranges[program, 2]
         if verdict == OPEN:
-            if not _put_open(work, programs, program, event, out):
+            if not _put_open(data, work, tables, program, event, out):
                 return False
         elif texts.rules[rule, SILENT]:
             _put_found(out, event, rule, program, 0, 0, QUIET)
-        elif texts.rules[rule, BY_HAND] or open_leaf(work, texts, rule):
+        elif texts.rules[rule, BY_HAND] or open_leaf(data, work, texts, rule, tables.settling, tables.folding):
             _put_found(out, event, rule, program, 0, 0, TO_WRITE)
         else:
             first = out.totals[LINE]

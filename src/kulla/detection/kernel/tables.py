@@ -114,6 +114,20 @@ class Texts(NamedTuple):
     leaves: I32
 
 
+class Settling(NamedTuple):
+    """How leaves that matching leaves open are settled.
+
+    ``ways[leaf]`` is OUTSIDE, an automaton (number + 1), or minus the number of a comparison with another field. Rows of ``heads``: where the
+    byte classes, the rows and the verdicts of an automaton begin, and how many columns a row has.
+    """
+
+    ways: I32
+    heads: I32
+    classes: U8
+    following: NDArray[np.uint16]
+    verdicts: U8
+
+
 class Tables(NamedTuple):
     """Everything compiled from one set of rules."""
 
@@ -124,4 +138,5 @@ class Tables(NamedTuple):
     folding: Folding
     automata: Automata
     programs: Programs
+    settling: Settling
     texts: Texts

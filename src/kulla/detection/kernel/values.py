@@ -109,6 +109,28 @@ def _fold_wide(data, start, end, out, place, escaped, pages, folds):
     return place
 
 
+@kernel
+def unescape_into(data, start, end, out):
+    """Write a JSON string's text as UTF-8 from 0 on; return the place after it. Text never grows by unescaping."""
+    place = np.int64(0)
+    while start < end:
+        byte = data[start]
+        if byte != 0x5C:
+            out[place] = byte
+            place, start = place + 1, start + 1
+        elif data[start + 1] != 0x75:
+            out[place] = _short_escape(data[start + 1])
+            place, start = place + 1, start + 2
+        else:
+            code = _hex4(data, start + 2)
+            start += 6
+            if 0xD800 <= code < 0xDC00:
+                code = 0x10000 + ((code - 0xD800) << 10) + (_hex4(data, start + 2) - 0xDC00)
+                start += 6
+            place = put_code(out, place, code)
+    return place
+
+
 @inlined
 def fold_into(data, start, end, kind, out, pages, folds, lower):
     """Write a value, unescaped and folded, into ``out`` between two pairs of 0xFF.

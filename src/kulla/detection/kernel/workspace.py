@@ -37,6 +37,7 @@ class Work(NamedTuple):
     shown: I32
     counters: I64
     scratch: U8
+    other: U8
     tape: I32
     members: I32
     stack: I64
@@ -84,6 +85,7 @@ def new_work(tables: Tables, longest: int) -> Work:
         shown=np.zeros((MATCHED + 1, 3), np.int32),
         counters=np.zeros(8, np.int64),
         scratch=np.zeros(2 * longest + 64, np.uint8),
+        other=np.zeros(2 * longest + 64, np.uint8),
         tape=np.zeros((TAPE_ROWS, TAPE_COLUMNS), np.int32),
         members=np.zeros((TAPE_ROWS, 2), np.int32),
         stack=np.zeros((MAX_DEPTH + 1, STACK_COLUMNS), np.int64),
