@@ -309,7 +309,7 @@ def _catalogue(path: str | None) -> Catalogue:
         return builtin()
     from kulla.detection.logsources import load_logsources
 
-    return Catalogue(load_logsources(path))
+    return Catalogue(load_logsources(Path(path)))
 
 
 def _index(paths: Sequence[str], problems: Problems) -> IndicatorIndex | None:
