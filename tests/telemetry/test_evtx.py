@@ -115,7 +115,7 @@ def test_a_log_that_ends_early_gives_what_is_there(fraction: float) -> None:
 def test_a_damaged_record_costs_only_itself() -> None:
     data = bytearray(sample())
     whole = read(bytes(data))
-    chunk = mend(bytes(data[HEADER : HEADER + CHUNK]), 0)
+    chunk = mend(bytes(data[HEADER : HEADER + CHUNK]))
     assert chunk is not None
     victim = HEADER + chunk.offsets[4]
     data[victim + 24] = 0xFF  # the first token of the record's content
@@ -131,7 +131,7 @@ def test_a_damaged_record_costs_only_itself() -> None:
 def test_a_wrong_size_costs_at_most_one_record(size: int) -> None:
     data = bytearray(sample())
     whole = read(bytes(data))
-    chunk = mend(bytes(data[HEADER : HEADER + CHUNK]), 0)
+    chunk = mend(bytes(data[HEADER : HEADER + CHUNK]))
     assert chunk is not None
     struct.pack_into("<I", data, HEADER + chunk.offsets[4] + 4, size)
     reading = read(bytes(data))
@@ -142,7 +142,7 @@ def test_a_wrong_size_costs_at_most_one_record(size: int) -> None:
 def test_a_stale_chunk_header_hides_no_record() -> None:
     data = bytearray(sample())
     whole = read(bytes(data))
-    chunk = mend(bytes(data[HEADER : HEADER + CHUNK]), 0)
+    chunk = mend(bytes(data[HEADER : HEADER + CHUNK]))
     assert chunk is not None
     struct.pack_into("<QQQQIII", data, HEADER + 8, 1, 3, 1, 3, 128, chunk.offsets[2], chunk.offsets[3])
     assert read(bytes(data)).events == whole.events
@@ -209,4 +209,4 @@ def test_memory_is_that_of_one_batch(tmp_path: Path) -> None:
 
 
 def test_a_chunk_of_zeros_is_none() -> None:
-    assert mend(bytes(CHUNK_BYTES), 0) is None
+    assert mend(bytes(CHUNK_BYTES)) is None

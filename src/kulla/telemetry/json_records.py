@@ -47,7 +47,7 @@ class Records:
             self._too_long(numbers[~fits])
             starts, ends, numbers = starts[fits], ends[fits], numbers[fits]
         if self._rewrite is None:
-            yield from _sliced(self.source, data, starts, ends, numbers)
+            yield from sliced(self.source, data, starts, ends, numbers)
         else:
             yield from self._rewritten(data, starts, ends, numbers, self._rewrite)
 
@@ -80,8 +80,8 @@ def parse(record: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _sliced(source: Source, data: bytes, starts: Positions, ends: Positions, numbers: Positions) -> Iterator[Batch]:
-    """Yield the records without copying them, except where there are more than fit one batch."""
+def sliced(source: Source, data: bytes, starts: Positions, ends: Positions, numbers: Positions) -> Iterator[Batch]:
+    """Yield batches of the records in ``data``, without copying them except where there are more than fit one batch."""
     at = 0
     while at < len(starts):
         stop = int(np.searchsorted(starts, starts[at] + BATCH_BYTES, side="right"))

@@ -36,20 +36,32 @@ class Chunk:
     """A chunk that the parser can walk through.
 
     Attributes:
-        number: its zero-based place in the file.
         data: CHUNK_BYTES.
         offsets: where each record begins, in order.
         damage: (problem kind, message) of what was found wrong.
     """
 
-    number: int
     data: bytearray
     offsets: list[int] = field(default_factory=list)
     damage: list[tuple[str, str]] = field(default_factory=list)
 
-    def file(self) -> bytes:
-        """Return an event log of this chunk alone."""
-        return _file_header() + self.data
+
+def log_of(block: bytes) -> bytes:
+    """Return an event log of one chunk alone, without its tables."""
+    return b"".join((_file_header(), block[: _TABLES.start], bytes(FIRST_RECORD - _TABLES.start), block[FIRST_RECORD:]))
+
+
+def record_count(block: bytes) -> int | None:
+    """Return how many records the header of a chunk counts; None where the header cannot be trusted.
+
+    Records behind the end that it states mean that it was written before them, or that the chunk was used before.
+    """
+    if len(block) != CHUNK_BYTES or not block.startswith(CHUNK_MAGIC):
+        return None
+    (free,) = struct.unpack_from("<I", block, _FREE_SPACE)
+    if not FIRST_RECORD < free <= CHUNK_BYTES or block.startswith(RECORD_MAGIC, free):
+        return None
+    return _count_in_header(block) or None
 
 
 def next_chunk(block: bytes) -> int:
@@ -66,9 +78,9 @@ def _header_size(block: bytes, at: int) -> int:
     return int.from_bytes(block[at + 40 : at + 44], "little")
 
 
-def mend(block: bytes, number: int) -> Chunk | None:
+def mend(block: bytes) -> Chunk | None:
     """Return the chunk in ``block`` (CHUNK_BYTES, fewer at the end of a file) in walkable form, None where there is none."""
-    chunk = Chunk(number, bytearray(block.ljust(CHUNK_BYTES, b"\0")))
+    chunk = Chunk(bytearray(block.ljust(CHUNK_BYTES, b"\0")))
     if not block.startswith(CHUNK_MAGIC):
         if _size_at(chunk.data, FIRST_RECORD) is None:
             return None
@@ -77,7 +89,6 @@ def mend(block: bytes, number: int) -> Chunk | None:
     if len(block) < CHUNK_BYTES:
         lost = max(_count_in_header(block) - len(chunk.offsets), 0)
         chunk.damage.append(("truncated-file", f"the chunk is cut off; about {lost} of its records are missing"))
-    chunk.data[_TABLES] = bytes(FIRST_RECORD - _TABLES.start)
     struct.pack_into("<I", chunk.data, _FREE_SPACE, end)
     struct.pack_into("<Q", chunk.data, _LAST_IDENTIFIER, _NEVER)
     return chunk
