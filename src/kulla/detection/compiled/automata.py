@@ -14,6 +14,8 @@ from kulla.detection.kernel.tables import I32, I64, U8
 #: Bitmap bytes for one four-byte piece: at 32, one place in 32 of a random value is looked up in vain.
 _SPREAD = 32
 _MULTIPLIER = int(GRAM_MULTIPLIER)
+#: Shorter patterns are looked for one by one.
+PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,10 @@ class Wanted:
     question: Pattern | Check
     leaf: int
     programs: tuple[int, ...]
+
+
+#: Piece -> the patterns listed under it, each with the place of the piece in it.
+Buckets = dict[int, list[tuple[Wanted, Pattern, int]]]
 
 
 @dataclass(slots=True)
@@ -59,19 +65,25 @@ class AutomataBuilder:
     def _build(self, wanted: tuple[Wanted, ...]) -> int:
         patterns = [(w, w.question) for w in wanted if isinstance(w.question, Pattern)]
         listed = [(w, p) for w, p in patterns if len(p.text) >= GRAM]
-        short = [(w, p) for w, p in patterns if len(p.text) < GRAM]
-        bitmap = self._list_grams(listed)
+        paired = [(w, p) for w, p in patterns if PAIR <= len(p.text) < GRAM]
+        short = [(w, p) for w, p in patterns if len(p.text) < PAIR]
+        bitmap = self._list_pieces(self._buckets(listed))
+        pairs = self._list_pieces(_pair_buckets(paired))
         first_short = len(self._entries)
         self._entries += [self._entry(w, p, 0) for w, p in short]
         first_check = len(self._checks)
         self._checks += [self._check(w, w.question) for w in wanted if isinstance(w.question, Check)]
         shortest = min((len(p.text) for _, p in patterns), default=1 << 30)
-        self._heads.append((*bitmap, first_short, len(self._entries), first_check, len(self._checks), shortest, int(bool(listed))))
+        self._heads.append(
+            (
+                *bitmap, first_short, len(self._entries), first_check, len(self._checks), shortest, int(bool(listed)),
+                *pairs, int(bool(paired)),
+            )
+        )  # fmt: skip
         return len(self._heads) - 1
 
-    def _list_grams(self, listed: list[tuple[Wanted, Pattern]]) -> tuple[int, int, int, int]:
-        """Add the patterns under their rarest pieces; return (bitmap, shift, table, mask)."""
-        buckets = self._buckets(listed)
+    def _list_pieces(self, buckets: Buckets) -> tuple[int, int, int, int]:
+        """Add patterns under their pieces; return (bitmap, shift, table, mask)."""
         size = _power(max(len(buckets) * _SPREAD, 64))
         table_size = _power(2 * len(buckets) + 1)
         bitmap, table = np.zeros(size, np.uint8), len(self._gram_keys)
@@ -92,8 +104,8 @@ class AutomataBuilder:
         self._bitmap_size += size
         return self._bitmap_size - size, shift, table, table_size - 1
 
-    def _buckets(self, listed: list[tuple[Wanted, Pattern]]) -> dict[int, list[tuple[Wanted, Pattern, int]]]:
-        buckets: dict[int, list[tuple[Wanted, Pattern, int]]] = {}
+    def _buckets(self, listed: list[tuple[Wanted, Pattern]]) -> Buckets:
+        buckets: Buckets = {}
         for wanted, pattern in listed:
             at = self.gram_at(pattern.text)
             gram = int.from_bytes(pattern.text[at : at + GRAM], "big")
@@ -138,6 +150,15 @@ class AutomataBuilder:
             rows(self._checks, CHECK_COLUMNS, np.int64),
             np.array(self._programs or [0], np.int32),
         )
+
+
+def _pair_buckets(paired: list[tuple[Wanted, Pattern]]) -> Buckets:
+    """List patterns of two and three bytes under two of them: the last two, which are less often blank or a dash."""
+    buckets: Buckets = {}
+    for wanted, pattern in paired:
+        at = len(pattern.text) - PAIR
+        buckets.setdefault(int.from_bytes(pattern.text[at:], "big"), []).append((wanted, pattern, at))
+    return buckets
 
 
 def rows(values: list[tuple[int, ...]], columns: int, kind: type[np.generic]) -> np.ndarray:

@@ -11,7 +11,8 @@ from kulla.detection.kernel.values import get_code, ipv4, whole_number
 
 # Columns of Automata.heads.
 BITMAP, BITMAP_SHIFT, TABLE, TABLE_MASK, SHORT, SHORT_END, CHECK, CHECK_END, MIN_LENGTH, HAS_GRAMS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
-HEAD_COLUMNS = 10
+PAIR_BITMAP, PAIR_SHIFT, PAIR_TABLE, PAIR_MASK, HAS_PAIRS = 10, 11, 12, 13, 14
+HEAD_COLUMNS = 15
 # Columns of Automata.entries.
 TEXT_START, TEXT_END, GRAM_AT, ENTRY_KIND, LEAF, GLOB_START, GLOB_END, ANCHOR, ANCHOR_END = 0, 1, 2, 3, 4, 5, 6, 7, 8
 ENTRY_COLUMNS = 9
@@ -159,16 +160,14 @@ def _scan_short(work, programs, automata, head, token, end):
 
 
 @inlined
-def _scan_bucket(work, programs, automata, head, gram, place, token, end):
-    """Try the patterns listed under one four-byte piece whose last byte is at ``place``."""
-    mask = automata.heads[head, TABLE_MASK]
-    base = automata.heads[head, TABLE]
+def _scan_bucket(work, programs, automata, base, mask, gram, first, token, end):
+    """Try the patterns listed under one piece that begins at ``first``."""
     slot = np.int64(np.uint32(gram * GRAM_MULTIPLIER) >> np.uint32(7)) & mask
     while automata.gram_ranges[base + slot, 1] != 0:
         if automata.gram_keys[base + slot] == gram:
             for entry in range(automata.gram_ranges[base + slot, 0], automata.gram_ranges[base + slot, 1]):
                 start, stop = automata.entries[entry, TEXT_START], automata.entries[entry, TEXT_END]
-                at = place - 3 - automata.entries[entry, GRAM_AT]
+                at = first - automata.entries[entry, GRAM_AT]
                 if at >= 0 and at + (stop - start) <= end + 2 and _equal(work.scratch, at, automata.text, start, stop):
                     _found(work, programs, automata, entry, token, end)
             return
@@ -184,7 +183,18 @@ def _scan_grams(work, programs, automata, head, token, end):
     for place in range(3, end + 2):
         gram = np.uint32((gram << np.uint32(8)) | np.uint32(scratch[place]))
         if bitmap[base + np.int64(np.uint32(gram * GRAM_MULTIPLIER) >> shift)]:
-            _scan_bucket(work, programs, automata, head, gram, place, token, end)
+            _scan_bucket(work, programs, automata, heads[head, TABLE], heads[head, TABLE_MASK], gram, place - 3, token, end)
+
+
+@inlined
+def _scan_pairs(work, programs, automata, head, token, end):
+    """The same for patterns of two and three bytes, by two-byte pieces."""
+    heads, bitmap, scratch = automata.heads, automata.bitmap, work.scratch
+    base, shift = heads[head, PAIR_BITMAP], np.uint32(heads[head, PAIR_SHIFT])
+    for place in range(1, end + 2):
+        pair = np.uint32((np.uint32(scratch[place - 1]) << np.uint32(8)) | np.uint32(scratch[place]))
+        if bitmap[base + np.int64(np.uint32(pair * GRAM_MULTIPLIER) >> shift)]:
+            _scan_bucket(work, programs, automata, heads[head, PAIR_TABLE], heads[head, PAIR_MASK], pair, place - 1, token, end)
 
 
 @inlined
@@ -303,6 +313,8 @@ def match_value(end, kind, token, head, work, programs, automata):
         work.counters[TRIAL] += 1
         if heads[head, HAS_GRAMS]:
             _scan_grams(work, programs, automata, head, token, end)
+        if heads[head, HAS_PAIRS]:
+            _scan_pairs(work, programs, automata, head, token, end)
         if heads[head, SHORT] != heads[head, SHORT_END]:
             _scan_short(work, programs, automata, head, token, end)
     if heads[head, CHECK] != heads[head, CHECK_END]:
