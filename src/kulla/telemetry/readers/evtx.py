@@ -53,7 +53,11 @@ class EvtxReader:
         return 60 if any(head.startswith(CHUNK_MAGIC, at) for at in range(0, len(head), _SECTOR)) else 0
 
     def read(self, stream: BinaryIO, origin: Origin) -> Iterator[Batch]:
-        """Yield all readable records; damaged chunks and records are counted with their place."""
+        """Yield all readable records; damaged chunks and records are counted with their place.
+
+        The parser does not escape the names of elements. A name that damage filled with quotation marks gives an
+        event that is no JSON; like such a line of a JSON file it is passed on, and counted by who evaluates it.
+        """
         gathering = _Gathering(Source(origin.path, self.name, LogSource("windows")), origin)
         for number, block in enumerate(_blocks(Peekable(stream), origin)):
             texts = _sound_records(block)

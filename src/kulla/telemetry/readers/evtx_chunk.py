@@ -23,6 +23,8 @@ FIRST_RECORD = 512
 #: Signature, size, identifier, time written; a record ends with a copy of its size.
 _RECORD = struct.Struct("<4sIQQ")
 _SMALLEST = _RECORD.size + 4
+#: The year 9999 as a FILETIME (100 ns since 1601).
+_LATEST = 2_650_467_743_999_999_999
 _LAST_IDENTIFIER, _FREE_SPACE = 32, 48
 #: The tables of string and template offsets. They only speed up what the records say themselves, and a string table
 #: that runs in a circle makes the parser run in it for ever, so the parser is given none.
@@ -89,6 +91,9 @@ def mend(block: bytes) -> Chunk | None:
     if len(block) < CHUNK_BYTES:
         lost = max(_count_in_header(block) - len(chunk.offsets), 0)
         chunk.damage.append(("truncated-file", f"the chunk is cut off; about {lost} of its records are missing"))
+    for offset in chunk.offsets:  # a time that is none would end the parser's walk; the event has a time of its own
+        if _RECORD.unpack_from(chunk.data, offset)[3] > _LATEST:
+            struct.pack_into("<Q", chunk.data, offset + 16, 0)
     struct.pack_into("<I", chunk.data, _FREE_SPACE, end)
     struct.pack_into("<Q", chunk.data, _LAST_IDENTIFIER, _NEVER)
     return chunk

@@ -1,0 +1,1 @@
+"""The exercise: synthetic evidence, made by rule and labelled as such."""
