@@ -54,7 +54,7 @@ def outcomes(book: RuleBook, engine: Engine, hits: Mapping[int, int], class_even
     seen, possible = _observed(engine, class_events)
     classes = {each.name: each for each in engine.catalogue.classes_for(book.sources)}
     present = [each for name, each in classes.items() if seen.events.get(name)]
-    sources = {info.logsource: _presence(info.logsource, present) for info in book.infos}
+    sources = {source: _presence(source, present) for source in {info.logsource for info in book.infos}}
     judged = _Judge(book, seen, present, possible)
     found = [judged.outcome(index, info, hits.get(index, 0), sources[info.logsource]) for index, info in enumerate(book.infos)]
     return [*found, *(RuleOutcome(r.id, r.path, r.line, r.title, "informational", r.state, r.reason) for r in book.rejected)]

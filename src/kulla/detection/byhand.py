@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -11,7 +11,7 @@ from kulla.detection.compiled.texts import opening, rule_json
 from kulla.detection.eventclass import EventClass
 from kulla.detection.indicators.index import IndicatorIndex
 from kulla.detection.indicators.matcher import Match, indicator_rule, match_slow
-from kulla.detection.ir import Rule
+from kulla.detection.ir import Predicate, Rule
 from kulla.detection.logsources import Catalogue, builtin, classify
 from kulla.detection.oracle import evaluate, matched
 from kulla.model import moment
@@ -66,12 +66,14 @@ class ByHand:
         catalogue: the log-source table.
         index: of the indicators; None without.
         muted: indices of rules that give no detection of their own, beside the silent ones.
+        on_timeout: told of each value for which a regular expression ran out of time.
     """
 
     rules: Sequence[Rule]
     catalogue: Catalogue = field(default_factory=builtin)
     index: IndicatorIndex | None = None
     muted: frozenset[int] = frozenset()
+    on_timeout: Callable[[Predicate], None] | None = None
     _wanted: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _aliases: dict[str, Aliases] = field(default_factory=dict)
 
@@ -93,7 +95,7 @@ class ByHand:
     def verdicts(self, event: Event) -> list[Verdict]:
         """Return the rules that hold for an event, in order."""
         aliases = self.aliases(event.event_class)
-        holding = [n for n in self.wanted(event.event_class) if evaluate(self.rules[n].tree, event.fields, aliases)]
+        holding = [n for n in self.wanted(event.event_class) if evaluate(self.rules[n].tree, event.fields, aliases, self.on_timeout)]
         return [Verdict(number, self.line(number, event)) for number in holding]
 
     def wanted(self, event_class: EventClass) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from kulla.detection.byhand import ByHand
 from kulla.detection.ir import Rule
+from kulla.detection.predicates import Timeouts
 from kulla.detection.logsources import Catalogue, builtin
 from kulla.detection.scanned import Hit, Scanned
 from kulla.model import moment
@@ -44,6 +45,7 @@ class Engine:
         muted: indices of rules that give no detection of their own.
         feeding: indices of the rules whose hits correlations need.
         window: (since, until) in microseconds UTC, both included.
+        timeouts: counts values for which a regular expression ran out of time.
     """
 
     rules: Sequence[Rule]
@@ -53,6 +55,7 @@ class Engine:
     muted: frozenset[int] = frozenset()
     feeding: frozenset[int] = frozenset()
     window: tuple[int, int] = ALWAYS
+    timeouts: Timeouts = field(default_factory=Timeouts)
     _local: local = field(default_factory=local)
     _paths: list[_Path] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
@@ -67,7 +70,7 @@ class Engine:
         return path.scan(batch)
 
     def _new_path(self) -> _Path:
-        by_hand = ByHand(self.rules, self.catalogue, self.index, self.muted)
+        by_hand = ByHand(self.rules, self.catalogue, self.index, self.muted, self.timeouts)
         if self.compiled is None:
             from kulla.detection.slowpath import SlowPath
 

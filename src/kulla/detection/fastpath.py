@@ -96,7 +96,7 @@ class FastPath:
 
     def __post_init__(self) -> None:
         self.room = Room.of(self.compiled)
-        self.answers = Answers(self.compiled)
+        self.answers = Answers(self.compiled, self.by_hand.on_timeout)
         index = self.by_hand.index
         known = index.field_modes if index else {}
         self.modes = np.array([known.get(name, 0) for name in self.compiled.fields], np.int32) if index else _NO_MODES

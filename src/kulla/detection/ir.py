@@ -100,6 +100,7 @@ class Rule:
         silent: only feeds correlations; gives no detection of its own.
         path, line: where it stands, for people.
         description, falsepositives, references, author: shown by reports.
+        kind: of its detections: "sigma", or "indicator" for a pattern of an indicator.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Rule:
     references: tuple[str, ...] = ()
     author: str = ""
     fields: tuple[str, ...] = ()
+    kind: str = "sigma"
 
 
 def predicates(node: Node) -> list[Predicate]:

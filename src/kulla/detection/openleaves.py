@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class Answers:
     """Decides programs that the kernel left undecided; one for each thread."""
 
     compiled: Compiled
+    on_timeout: Callable[[Predicate], None] | None = None
     _known: dict[tuple[int, bytes], bool] = field(default_factory=dict)
 
     def decide(self, batch: Batch, out: Out, row: list[int]) -> bool:
@@ -59,7 +61,7 @@ class Answers:
         key = (leaf, raw)
         known = self._known.get(key)
         if known is None:
-            known = holds(predicate, value_of(raw, kind))
+            known = holds(predicate, value_of(raw, kind), self.on_timeout)
             if len(raw) <= _LONGEST:
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()

@@ -139,17 +139,27 @@ def _compile(
     kept: Path | None,
     say: Say,
 ) -> RuleBook:
-    from kulla.detection.compiled.build import build
-    from kulla.detection.observables import observable_fields
-
     say("Reading and compiling the rules; this is done once for each set of rules.")
     found = load(paths, placeholders=placeholders)
-    sources = tuple(dict.fromkeys((*_reader_sources(), *_own_sources(catalogue), *(rule.logsource for rule in found.rules), LogSource())))
-    compiled = build(found.rules, catalogue.classes_for(sources), catalogue.probes, sources, observable_fields())
-    book = _book(found, compiled, sources)
+    book = _compiled(found, catalogue)
     if kept:
         _keep(kept, book, say)
     return book
+
+
+def book_of(rules: Sequence[Rule], catalogue: Catalogue, *, compiling: bool) -> RuleBook:
+    """Return rules that were made in memory, ready to run."""
+    found = RuleSet(tuple(rules), (), (), "")
+    return _compiled(found, catalogue) if compiling else _book(found, None, ())
+
+
+def _compiled(found: RuleSet, catalogue: Catalogue) -> RuleBook:
+    from kulla.detection.compiled.build import build
+    from kulla.detection.observables import observable_fields
+
+    sources = tuple(dict.fromkeys((*_reader_sources(), *_own_sources(catalogue), *(rule.logsource for rule in found.rules), LogSource())))
+    compiled = build(found.rules, catalogue.classes_for(sources), catalogue.probes, sources, observable_fields())
+    return _book(found, compiled, sources)
 
 
 def _reader_sources() -> list[LogSource]:

@@ -22,7 +22,9 @@ from kulla.detection.correlation.correlator import Correlator
 from kulla.detection.correlation.model import Hit as CorrelationHit
 from kulla.detection.engine import ALWAYS, Engine, Scanned, kernel_available
 from kulla.detection.logsources import Catalogue, builtin
-from kulla.detection.rulebook import RuleBook, open_rules
+from kulla.detection.indicators.searches import search_rules
+from kulla.detection.kernelcache import is_compiled
+from kulla.detection.rulebook import RuleBook, book_of, open_rules
 from kulla.model import moment
 from kulla.model.level import rank
 from kulla.model.problem import Problems
@@ -34,10 +36,13 @@ if TYPE_CHECKING:
     from kulla.detection.indicators.index import IndicatorIndex
     from kulla.detection.yara.scan import YaraScanner
 
+#: Bytes up to which scanning slowly takes less time than compiling the kernel.
+_SMALL_INPUT = 4 * 1024 * 1024
 #: Batches that may wait for a thread or for the writer, for each thread.
 _AHEAD = 2
 
 Write = Callable[[bytes], None]
+_Both = tuple[Scanned, Scanned | None]
 #: Told bytes read, events and detections so far.
 Progress = Callable[[int, int, int], None]
 
@@ -70,6 +75,11 @@ class ScanRequest:
     logsources: str | None = None
     cache: Path | None = None
     threads: int = 0
+
+    @property
+    def rules_are_many(self) -> bool:
+        """Whether more than a folder of rules is used: a whole rule set is slow without compiled code."""
+        return len(self.rules) > 1
 
 
 @dataclass(slots=True)
@@ -104,19 +114,42 @@ class Scan:
         self._request = request
         self._problems = problems
         self._catalogue = _catalogue(request.logsources)
+        self._compiling = kernel_available() and self._worth_compiling(say)
         self._book = open_rules(
             request.rules,
             self._catalogue,
             request.cache,
             placeholders=request.placeholders,
-            compiling=kernel_available(),
+            compiling=self._compiling,
             say=say,
         )
         self._index = _index(request.indicators, problems)
+        self._searching = self._new_searching()
         self._yara = _yara(request.yara, problems)
         self._correlator = Correlator(self._book.correlations, None, problems) if self._book.correlations else None
         self._engine = self._new_engine()
         self._tally = _Tally(self._book, self._engine)
+
+    def _worth_compiling(self, say: Callable[[str], None]) -> bool:
+        """Return whether to use the kernel: always once it is compiled; before that only if there is much to scan."""
+        if is_compiled():
+            return True
+        total = self.total()
+        if total is not None and total <= _SMALL_INPUT and not self._request.rules_are_many:
+            return False
+        say("Compiling the detection kernel for this machine: a minute or two, once after installation.")
+        return True
+
+    def _new_searching(self) -> Engine | None:
+        """Return an engine for indicators that are patterns (LIKE, MATCHES), None where there are none."""
+        rules = search_rules(self._index.indicators) if self._index else []
+        if not rules:
+            return None
+        book = book_of(rules, self._catalogue, compiling=self._compiling)
+        return Engine(book.rules, book.compiled, self._catalogue, window=self._request.window)
+
+    def _scan(self, batch: Batch) -> tuple[Scanned, Scanned | None]:
+        return self._engine.scan(batch), self._searching.scan(batch) if self._searching else None
 
     def _new_engine(self) -> Engine:
         wanted = rank(self._request.level)
@@ -130,9 +163,9 @@ class Scan:
         started = time.monotonic()
         found = list(inputs(self._request.paths, self._problems))
         with ThreadPoolExecutor(max_workers=self._threads()) as pool:
-            waiting: deque[tuple[Batch, Future[Scanned]]] = deque()
+            waiting: deque[tuple[Batch, Future[_Both]]] = deque()
             for batch in self._batches(found, write):
-                waiting.append((batch, pool.submit(self._engine.scan, batch)))
+                waiting.append((batch, pool.submit(self._scan, batch)))
                 while len(waiting) > _AHEAD * self._threads():
                     self._take(*waiting.popleft(), write, progress)
             while waiting:
@@ -163,11 +196,14 @@ class Scan:
             self._tally.others += [detection.to_json() + b"\n" for detection in found if rank(detection.rule.level) >= wanted]
             self._tally.levels.update(detection.rule.level for detection in found if rank(detection.rule.level) >= wanted)
 
-    def _take(self, batch: Batch, future: Future[Scanned], write: Write, progress: Progress) -> None:
-        scanned = future.result()
+    def _take(self, batch: Batch, future: Future[_Both], write: Write, progress: Progress) -> None:
+        scanned, searched = future.result()
         if scanned.lines:
             write(scanned.lines)
         self._tally.add(batch, scanned)
+        if searched and searched.lines:
+            write(searched.lines)
+            self._tally.add_searched(searched, self._searching)
         self._problems.extend(scanned.problems)
         self._feed(batch, scanned)
         self._flush_yara(write)
@@ -209,6 +245,9 @@ class Scan:
 
     def _summary(self, found: Sequence[Input], seconds: float) -> ScanSummary:
         self._tally.report(self._problems)
+        for predicate, count in self._engine.timeouts.taken().items():
+            text = f"the regular expression {predicate.text[:80]!r} took too long and counts as not matching"
+            self._problems.add("", "regex-timeout", text, place=f"field {predicate.field}", count=count)
         rules = (*self._tally.outcomes(), *self._correlation_outcomes())
         return ScanSummary(
             files=len(found),
@@ -270,6 +309,13 @@ class _Tally:
         if len(self._class_events):
             self._class_events += scanned.class_events
             self._unknown[path] += int(scanned.class_events[-1])
+
+    def add_searched(self, scanned: Scanned, engine: Engine | None) -> None:
+        """Count detections of indicators that are patterns."""
+        for number in np.flatnonzero(scanned.rule_hits).tolist() if engine else ():
+            if engine:
+                self.levels[engine.rules[number].level] += int(scanned.rule_hits[number])
+        self.detections += scanned.lines.count(b"\n")
 
     def report(self, problems: Problems) -> None:
         """Turn what could not be placed in time or by log source into problems."""

@@ -15,5 +15,5 @@ def opening() -> bytes:
 def rule_json(rule: Rule) -> bytes:
     """Return the ``rule`` object of kulla.detection/1."""
     return orjson.dumps(
-        {"id": rule.id, "title": rule.title, "level": rule.level, "status": rule.status, "tags": list(rule.tags), "kind": "sigma"}
+        {"id": rule.id, "title": rule.title, "level": rule.level, "status": rule.status, "tags": list(rule.tags), "kind": rule.kind}
     )

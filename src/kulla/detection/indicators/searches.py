@@ -40,6 +40,7 @@ def _rule(indicators: IndicatorSet, number: int, searches: list[Search]) -> Rule
         status="stable",
         tags=indicator.tags,
         path=indicator.path,
+        kind="indicator",
     )
 
 

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def _cache_folder() -> Path:
-    """Return where machine code is kept: a folder for each state of the kernel's sources.
-
-    numba looks only at the file of the function that is called, so a changed callee would go unnoticed.
-    """
-    digest = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
-    for path in sorted((*_PACKAGE.glob("kernel/*.py"), *_PACKAGE.glob("indicators/**/*.py"), _PACKAGE / "observables.py")):
-        digest.update(path.read_bytes())
-    home = os.environ.get("KULLA_HOME")
-    base = Path(home) / "cache" if home else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kulla"
-    return base / "kernel" / digest.hexdigest()[:20]
-
+from kulla.detection.kernelcache import cache_folder
 
 if not os.environ.get("NUMBA_CACHE_DIR"):
-    numba.config.CACHE_DIR = str(_cache_folder())
+    numba.config.CACHE_DIR = str(cache_folder())
 
 F = TypeVar("F", bound=Callable[..., Any])
 
