@@ -194,12 +194,41 @@ def test_a_file_is_rewritten_when_one_of_its_first_records_needs_it() -> None:
     assert reading.numbers == [0, 1, 2, 3]
 
 
+DATA_AS_TEXT = [
+    '{"UtcTime":"2022-07-15 09:14:03.120","Image":"a.exe","CommandLine":"a < b"}',
+    (
+        '<EventData xmlns="http://schemas.microsoft.com/win/2004/08/events/event">\r\n  <Data Name="UtcTime">2022-07-15 09:14:03.120</Data>'
+        '<Data Name="Image">a.exe</Data><Data Name="CommandLine">a &lt; b</Data></EventData>'
+    ),
+]
+
+
+@pytest.mark.parametrize("text", DATA_AS_TEXT)
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_data_as_text_are_unfolded_also_behind_the_first_records(text: str, separators: tuple[str, str]) -> None:
+    azure = {"TimeGenerated": "2022-07-15T09:14:04Z", "Channel": "Microsoft-Windows-Sysmon/Operational", "EventID": 1, "EventData": text}
+    other = {"EventID": 2, "Channel": "X", "EventData": {"A": "1"}}
+    lines = [json.dumps(each, separators=separators).encode() + b"\n" for each in [*[other] * 40, azure, other]]
+    reading = read_all(JsonlReader(), b"".join(lines))
+    seen = flatten(reading.events[40])
+    assert [seen.text(name) for name in ("Image", "CommandLine", "Channel", "TimeGenerated")] == [
+        "a.exe", "a < b", "Microsoft-Windows-Sysmon/Operational", "2022-07-15T09:14:04Z",
+    ]  # fmt: skip
+    assert [json.loads(reading.events[place]) for place in (0, 41)] == [other, other]
+    assert reading.numbers == list(range(42))
+
+
+@pytest.mark.parametrize("text", ["{no JSON", "<EventData><Data>", "<EventData/>", "plain", '{"a": 1} rest'])
+def test_data_that_are_only_text_stay_text(text: str) -> None:
+    assert rewrite({"EventID": 1, "EventData": text}) == {"EventID": 1, "EventData": text}
+
+
 KEYS = [
     "Event", "System", "EventData", "UserData", "Data", "@Name", "Name", "#text", "#attributes", "EventID", "Value", "TimeCreated",
     "SystemTime", "Payload", "EventId", "AuditData", "_raw", "result", "preview", "_source", "MESSAGE", "__REALTIME_TIMESTAMP",
     "_HOSTNAME", "Id", "LogName", "ProviderName", "Channel", "ts", "uid",
 ]  # fmt: skip
-TEXTS = ["", "{", "<Event></Event>", XML, "/Date(1)/", '{"Data":[1]}']
+TEXTS = ["", "{", "<Event></Event>", XML, "/Date(1)/", '{"Data":[1]}', *DATA_AS_TEXT, "<EventData>1</EventData>"]
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(TEXTS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),

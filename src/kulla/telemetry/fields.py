@@ -81,6 +81,7 @@ TIME_FIELDS: tuple[str, ...] = (
     "ts",
     "timestamp",
     "creationtime",
+    "timegenerated",
     "time",
     "utctime",
     "date",

@@ -1,7 +1,7 @@
 """JSON records on their way from a file to batches: as they are where their fields can be used, rewritten where not.
 
 Both JSON readers (lines and documents) find where records begin and end; what becomes of them is decided here, once for a
-file, from its first records.
+file, from its first records (and again where later ones hold their data as text).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kulla.telemetry.batch import BATCH_BYTES, BATCH_EVENTS, RECORD_BYTES, Batch, Source
 from kulla.telemetry.json_kinds import recognise
-from kulla.telemetry.json_rewrite import rewriting
+from kulla.telemetry.json_rewrite import has_data_as_text, rewrite, rewriting
 from kulla.telemetry.lines import Gathering
 from kulla.telemetry.reader import Origin
 
@@ -46,19 +46,20 @@ class Records:
         if not fits.all():  # a line just short enough may have grown when its encoding was repaired
             self._too_long(numbers[~fits])
             starts, ends, numbers = starts[fits], ends[fits], numbers[fits]
-        if self._rewrite is None:
+        change = self._rewrite or (rewrite if has_data_as_text(data) else None)
+        if change is None:
             yield from sliced(self.source, data, starts, ends, numbers)
         else:
-            yield from self._rewritten(data, starts, ends, numbers, self._rewrite)
+            yield from self._rewritten(data, starts, ends, numbers, change)
 
     def _rewritten(
-        self, data: bytes, starts: Positions, ends: Positions, numbers: Positions, rewrite: Callable[[dict[str, Any]], dict[str, Any]]
+        self, data: bytes, starts: Positions, ends: Positions, numbers: Positions, change: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> Iterator[Batch]:
         gathering = Gathering(self.source)
         for start, end, number in zip(starts.tolist(), ends.tolist(), numbers.tolist(), strict=True):
             record = data[start:end]
             parsed = parse(record)
-            event = record if parsed is None else orjson.dumps(rewrite(parsed))
+            event = record if parsed is None else orjson.dumps(change(parsed))
             if len(event) > RECORD_BYTES:
                 self._too_long([number])
             elif gathering.add(event, number):

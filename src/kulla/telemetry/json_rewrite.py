@@ -1,7 +1,8 @@
 """JSON shapes whose fields have no names of their own until they are rewritten, record by record.
 
 Named lists (``"Data": [{"@Name": "Image", "#text": "..."}]``), documents inside strings (``Payload``, ``AuditData``, ``_raw``, an event's
-XML in a message), and wrappers. A file takes this slow way only when one of its first records needs it.
+XML in a message), and wrappers. A file takes this slow way only when one of its first records needs it; documents in ``EventData``,
+which come among other records (Azure's tables), are looked for in all of it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _NAMES = ("@Name", "Name", "-Name", "_Name", "name")
 _TEXTS = ("#text", "text", "$", "_", "__text", "content", "Value", "value")
 _MESSAGES = ("MESSAGE", "message", "Message", "Event", "event", "_raw")
 _DATE = "/Date("
+#: How a record's data begin where they are a document inside a string: compact JSON, and with the usual blank.
+_DATA_AS_TEXT = (b'"EventData":"', b'"EventData": "')
 #: Digits of a time that is no nonsense, and the largest byte.
 _DIGITS, _BYTE = 17, 255
 
@@ -28,6 +31,11 @@ _DIGITS, _BYTE = 17, 255
 def rewriting(records: Iterable[Json]) -> Callable[[Json], Json] | None:
     """Return ``rewrite`` when one of ``records`` needs it, None where the file can be used as it is."""
     return rewrite if any(rewrite(record) is not record for record in records) else None
+
+
+def has_data_as_text(data: bytes) -> bool:
+    """Return whether ``data`` holds a record that needs rewriting because its data are a document inside a string."""
+    return any(beginning in data for beginning in _DATA_AS_TEXT)
 
 
 def rewrite(record: Json) -> Json:
@@ -138,6 +146,21 @@ def _fields(block: Json) -> Json:
     return {**fields, "Data": unnamed} if unnamed else fields
 
 
+def _holds_data_as_text(record: Json) -> bool:
+    data = record.get("EventData")
+    return isinstance(data, str) and data.startswith(("{", "<EventData"))
+
+
+def _from_data_as_text(record: Json) -> Json:
+    """Unfold the event's data, which Azure's tables keep as JSON (WindowsEvent) or as XML (SecurityEvent)."""
+    text = record["EventData"]
+    try:
+        data = _json(text) if text.startswith("{") else event_from_xml(f"<Event>{text}</Event>")["Event"]["EventData"]
+    except ValueError:
+        return record
+    return {**record, "EventData": data} if isinstance(data, dict) else record
+
+
 # --- the tools -----------------------------------------------------------------------------------------------------------
 
 
@@ -229,5 +252,6 @@ _CHANGES: tuple[tuple[Callable[[Json], bool], Callable[[Json], Json]], ...] = (
     (lambda record: "LogName" in record and "ProviderName" in record and "Id" in record and "EventID" not in record, _from_get_winevent),
     (lambda record: at(record, "System.EventID.Value") is not None, _from_velociraptor),
     (lambda record: "AuditData" in record, _from_audit_data),
+    (_holds_data_as_text, _from_data_as_text),
     (lambda record: bool(_blocks(record)), _with_names),
 )
