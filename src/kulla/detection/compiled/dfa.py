@@ -297,8 +297,9 @@ def _subsets(net: _Net) -> Automaton:
     builder.name(found)
     start = builder.closure({0}, start=True)
     # State 0 is "found"; state 1 is where a search begins.
-    first = found if net.last in start else start
-    builder.name(first)
+    if net.last in start:
+        return Automaton(bytes(256), 1, (0, 0), bytes((FOUND, FOUND)))
+    builder.name(start)
     following: list[int] = []
     done = 0
     while done < len(builder.order):
