@@ -7,7 +7,7 @@ not keep a rule from firing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -158,14 +158,9 @@ def _observed_fast(
     programs = compiled.tables.programs
     for name, fields in seen.fields.items():
         nodes = _possible_nodes(compiled, classes[name], fields)
-        for number in _present(compiled.classes, name, class_events):
-            start, end = programs.member_range[number]
-            could_hold(programs, programs.members[start:end], nodes, possible)
+        start, end = programs.member_range[compiled.class_number(name)]
+        could_hold(programs, programs.members[start:end], nodes, possible)
     return seen, possible
-
-
-def _present(names: Sequence[str], name: str, class_events: NDArray[np.int64]) -> list[int]:
-    return [number for number in np.flatnonzero(class_events).tolist() if names[number] == name]
 
 
 def _possible_nodes(compiled: Compiled, event_class: EventClass, fields: set[str]) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from kulla.detection.byhand import ByHand, Event, Sighted
 from kulla.detection.indicators.matcher import Match, confirm, match_value
 from kulla.detection.kernel import scan as kernel
+from kulla.detection.kernel.match import SERIAL
+from kulla.detection.kernel.render import SILENT
 from kulla.detection.kernel.tokenise import READ, SLOW, UNREADABLE
 from kulla.detection.kernel.workspace import FOUND_ROWS, LINE_BYTES, Out, Work, new_out, new_work
 from kulla.detection.openleaves import Answers, value_of
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 #: Outputs grow up to these; an event that needs more is finished by hand.
 _MOST_LINE_BYTES = 256 * 1024 * 1024
 _MOST_ROWS = 4 * 1024 * 1024
+#: Events after which the stamps of the workspace, 32 bits wide, begin anew.
+_MOST_EVENTS = 1 << 30
 _NO_MODES = np.zeros(0, np.int32)
 _NO_TABLE = np.zeros(1, np.uint64)
 
@@ -52,8 +56,8 @@ class Room:
     def fit(self, batch: Batch) -> None:
         """Make room for a batch and forget the last one."""
         longest = int((batch.ends - batch.starts).max(initial=0))
-        if longest > self.longest:
-            self.longest = 2 * longest
+        if longest > self.longest or int(self.work.counters[SERIAL]) > _MOST_EVENTS:
+            self.longest = max(self.longest, 2 * longest)
             self.work = new_work(self.compiled.tables, self.longest)
         if len(batch) > self.events:
             self.events = 2 * len(batch)
@@ -93,10 +97,13 @@ class FastPath:
     room: Room = field(init=False)
     answers: Answers = field(init=False)
     modes: NDArray[np.int32] = field(init=False)
+    numbers: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.compiled = _muted(self.compiled, self.by_hand.muted)
         self.room = Room.of(self.compiled)
-        self.answers = Answers(self.compiled, self.by_hand.on_timeout)
+        self.answers = Answers(self.compiled, self.by_hand)
+        self.numbers = {name: number for number, name in enumerate(self.compiled.fields)}
         index = self.by_hand.index
         known = index.field_modes if index else {}
         self.modes = np.array([known.get(name, 0) for name in self.compiled.fields], np.int32) if index else _NO_MODES
@@ -105,6 +112,16 @@ class FastPath:
         """Scan one batch."""
         self.room.fit(batch)
         return _Pass(self, batch).run()
+
+
+def _muted(compiled: Compiled, muted: frozenset[int]) -> Compiled:
+    """Return the compiled form in which the rules of these indices are silent."""
+    if not muted:
+        return compiled
+    rules = compiled.tables.texts.rules.copy()
+    rules[sorted(muted), SILENT] = 1
+    texts = compiled.tables.texts._replace(rules=rules)
+    return replace(compiled, tables=compiled.tables._replace(texts=texts))
 
 
 @dataclass(slots=True)
@@ -247,6 +264,7 @@ class _Pass:
         out.classes[index] = self.path.compiled.class_number(event.event_class.name)
         if outside:
             return
+        out.seen[out.classes[index], [self.path.numbers[name] for name in event.fields.values if name in self.path.numbers]] = 1
         for verdict in self.path.by_hand.verdicts(event):
             self.lines.append(verdict.line)
             self.rule_hits[verdict.rule] += 1

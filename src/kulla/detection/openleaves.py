@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import orjson
 
+from kulla.detection.byhand import ByHand
 from kulla.detection.compiled.programs import HOLDS
 from kulla.detection.ir import Op, Predicate
 from kulla.detection.kernel import evaluate
@@ -16,7 +16,7 @@ from kulla.detection.kernel.tokenise import BOOLEAN, ESCAPED, NUMBER
 from kulla.detection.kernel.workspace import Out
 from kulla.detection.predicates import holds, holds_in
 from kulla.telemetry.batch import Batch
-from kulla.telemetry.flatten import Kind, Value, flatten
+from kulla.telemetry.flatten import Kind, Value
 
 if TYPE_CHECKING:
     from kulla.detection.compiled.build import Compiled
@@ -30,10 +30,15 @@ _NEED_EVENT = frozenset({Op.FIELD_EQUALS, Op.FIELD_CONTAINS, Op.FIELD_STARTSWITH
 
 @dataclass(slots=True)
 class Answers:
-    """Decides programs that the kernel left undecided; one for each thread."""
+    """Decides programs that the kernel left undecided; one for each thread.
+
+    Args:
+        compiled: the tables.
+        by_hand: reads an event where a question needs more of it than the values asked about.
+    """
 
     compiled: Compiled
-    on_timeout: Callable[[Predicate], None] | None = None
+    by_hand: ByHand
     _known: dict[tuple[int, bytes], bool] = field(default_factory=dict)
 
     def decide(self, batch: Batch, out: Out, row: list[int]) -> bool:
@@ -54,14 +59,15 @@ class Answers:
     def _leaf(self, leaf: int, batch: Batch, event: int, asked: list[list[int]]) -> bool:
         predicate = self.compiled.leaves[leaf]
         if predicate.op in _NEED_EVENT:
-            return holds_in(predicate, flatten(batch.event(event)))
+            whole = self.by_hand.read(batch, event)
+            return holds_in(predicate, whole.fields, self.by_hand.aliases(whole.event_class), self.by_hand.on_timeout)
         return any(self._value(leaf, predicate, batch.data[start:end], kind) for found, start, end, kind in asked if found == leaf)
 
     def _value(self, leaf: int, predicate: Predicate, raw: bytes, kind: int) -> bool:
         key = (leaf, raw)
         known = self._known.get(key)
         if known is None:
-            known = holds(predicate, value_of(raw, kind), self.on_timeout)
+            known = holds(predicate, value_of(raw, kind), self.by_hand.on_timeout)
             if len(raw) <= _LONGEST:
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()

@@ -235,10 +235,18 @@ def _groups(found: list[Variant], probes: Sequence[Probe], bases: Sequence[LogSo
 
 
 def _enter(entries: dict[int, int], usable: list[Variant], numbers: tuple[int, ...], state: int) -> None:
-    for derived in (False, True):
-        for number, variant in zip(numbers, usable, strict=True):
-            if variant.key is not None and variant.key.derived is derived:
-                entries.setdefault(_key_hash(variant.key, state), number)
+    """Enter the variants that a probe can give; of those with the same key, and of those split off the same key, the first class's."""
+    owners: dict[str, str] = {}
+    for number, variant in zip(numbers, usable, strict=True):
+        key = variant.key
+        if key is not None and not key.derived:
+            entries.setdefault(_key_hash(key, state), number)
+            if key.second is None:
+                owners.setdefault(key.value, variant.event_class.name)
+    for number, variant in zip(numbers, usable, strict=True):
+        key = variant.key
+        if key is not None and key.derived and owners[key.value] == variant.event_class.name:
+            entries.setdefault(_key_hash(key, state), number)
 
 
 def _key_hash(key: Key, any_state: int) -> int:
@@ -363,7 +371,7 @@ def _texts(parts: _Parts) -> tables.Texts:
     rule_rows, leaf_rows = [], []
     for rule in parts.rules:
         shown = list(dict.fromkeys(positive(rule.tree)))
-        by_hand = any(predicate.field is None for predicate in shown)
+        by_hand = any(predicate.field is None or predicate.op is Op.NULL for predicate in shown)
         start, end = put(b',"rule":' + rule_json(rule))
         source = put(b',"logsource":' + orjson.dumps(rule.logsource.to_dict()))
         first = len(leaf_rows)

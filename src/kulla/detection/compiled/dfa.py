@@ -69,6 +69,8 @@ def automaton(pattern: str, flags: str) -> Automaton | None:
         pattern: as the rule has it.
         flags: a subset of ``ims``.
     """
+    if "[:" in pattern or "{," in pattern:  # Python's parser takes both for something else than RE2 does
+        return None
     letters = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
     combined = re.ASCII
     for letter in flags:

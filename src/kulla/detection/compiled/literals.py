@@ -21,6 +21,8 @@ def regex_literal(pattern: str) -> str:
     plain ASCII characters in sequence count (engines differ in how they fold others), and whatever is
     optional or alternative ends a run.
     """
+    if "[:" in pattern:  # a POSIX class, which Python's parser takes for something else
+        return ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ import numpy as np
 
 from kulla.detection.indicators.probing.addresses import ipv6
 from kulla.detection.kernel.jit import inlined, kernel
-from kulla.detection.kernel.tokenise import CONTAINER, NULL
+from kulla.detection.kernel.tokenise import CONTAINER, FIELD, NULL
 from kulla.detection.kernel.values import get_code, ipv4, whole_number
 
 # Columns of Automata.heads.
@@ -56,10 +56,18 @@ def _add_program(work, program, serial):
 
 
 @inlined
+def _note_mixed(work, leaf, token, first):
+    """Note that values of several fields (aliases) answer a leaf: which of them is shown is decided by hand."""
+    if work.tape[token, FIELD] != work.tape[first, FIELD]:
+        work.mixed[leaf] = work.counters[SERIAL]
+
+
+@inlined
 def _hit(work, programs, automata, leaf, anchor, anchor_end, token):
     """Note that a leaf is true, and make the programs it anchors candidates."""
     serial = work.counters[SERIAL]
     if work.hit[leaf] == serial:
+        _note_mixed(work, leaf, token, work.hit_token[leaf])
         return
     work.hit[leaf] = serial
     work.hit_token[leaf] = token
@@ -85,8 +93,10 @@ def _note_asked(work, leaf, token):
 def _ask(work, automata, leaf, anchor, anchor_end, token):
     """Note that a leaf may be true for a value; ``settle`` decides, or somebody outside the kernel."""
     serial = work.counters[SERIAL]
-    if work.open[leaf] == serial and work.open_token[leaf] == token:
-        return
+    if work.open[leaf] == serial:
+        if work.open_token[leaf] == token:
+            return
+        _note_mixed(work, leaf, token, work.open_token[leaf])
     work.open[leaf] = serial
     work.open_token[leaf] = token
     _note_asked(work, leaf, token)
@@ -136,7 +146,9 @@ def _found(work, programs, automata, entry, token, end):
         _hit(work, programs, automata, leaf, anchor, anchor_end, token)
     elif kind == ASK:
         _ask(work, automata, leaf, anchor, anchor_end, token)
-    elif work.hit[leaf] != work.counters[SERIAL] and work.tried[leaf] != work.counters[TRIAL]:
+    elif work.hit[leaf] == work.counters[SERIAL]:
+        _note_mixed(work, leaf, token, work.hit_token[leaf])
+    elif work.tried[leaf] != work.counters[TRIAL]:
         work.tried[leaf] = work.counters[TRIAL]
         if glob_holds(work.scratch, 2, end, automata.text, entries[entry, GLOB_START], entries[entry, GLOB_END]):
             _hit(work, programs, automata, leaf, anchor, anchor_end, token)

@@ -7,7 +7,7 @@ import numpy as np
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import SERIAL
 from kulla.detection.kernel.settle import settle
-from kulla.detection.kernel.tokenise import CONTAINER, END, KIND, NULL, START
+from kulla.detection.kernel.tokenise import CONTAINER, END, ESCAPED, KIND, NULL, START
 from kulla.detection.kernel.values import NO_TIME
 
 # Columns of Texts.rules.
@@ -135,11 +135,16 @@ def _same_value(data, tape, left, right):
 
 @inlined
 def _named_before(data, tape, shown, count, name, token):
-    """Return whether (field name, value) is among those written already."""
+    """Return 1 if (field name, value) is among those written already, 0 if not, 2 if only unescaping would tell."""
     for place in range(count):
-        if shown[place, 0] == name and _same_value(data, tape, shown[place, 1], token):
-            return True
-    return False
+        other = shown[place, 1]
+        if shown[place, 0] != name:
+            continue
+        if other == token or _same_value(data, tape, other, token):
+            return 1
+        if tape[other, KIND] == ESCAPED or tape[token, KIND] == ESCAPED:
+            return 2
+    return 0
 
 
 @inlined
@@ -151,11 +156,12 @@ def _collect(data, tape, work, texts, rule, shown):
         if work.hit[leaf] != work.counters[SERIAL]:
             continue
         token = work.hit_token[leaf]
-        if tape[token, KIND] == NULL or tape[token, KIND] == CONTAINER:
+        if tape[token, KIND] == NULL or tape[token, KIND] == CONTAINER or work.mixed[leaf] == work.counters[SERIAL]:
             return MATCHED + 1
-        if _named_before(data, tape, shown, count, texts.leaves[row, 1], token):
+        before = _named_before(data, tape, shown, count, texts.leaves[row, 1], token)
+        if before == 1:
             continue
-        if count == MATCHED:
+        if before == 2 or count == MATCHED:
             return MATCHED + 1
         shown[count, 0], shown[count, 1], shown[count, 2] = texts.leaves[row, 1], token, texts.leaves[row, 2]
         count += 1
@@ -167,10 +173,13 @@ def open_leaf(data, work, texts, rule, settling, folding):
     """Return whether one of the rule's positive leaves is open: what matched is then decided outside the kernel."""
     for row in range(texts.rules[rule, FIRST_LEAF], texts.rules[rule, LAST_LEAF]):
         leaf = texts.leaves[row, 0]
-        if work.open[leaf] == work.counters[SERIAL] and work.hit[leaf] != work.counters[SERIAL]:
-            settle(data, work, leaf, settling, folding)
-            if work.open[leaf] == work.counters[SERIAL]:
-                return True
+        if work.open[leaf] != work.counters[SERIAL]:
+            continue
+        if work.hit[leaf] == work.counters[SERIAL]:
+            return True  # true for one value, open for another, which may be the first
+        settle(data, work, leaf, settling, folding)
+        if work.open[leaf] == work.counters[SERIAL]:
+            return True
     return False
 
 

@@ -10,8 +10,8 @@ from kulla.detection.kernel.hashing import look_up, step
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import ASKED, CANDIDATES, OVERFLOW, SERIAL, match_value, wanted
 from kulla.detection.kernel.render import BY_HAND, SILENT, open_leaf, render
-from kulla.detection.kernel.tokenise import CONTAINER, END, FIELD, KIND, NULL, NUMBER, READ, SLOW, START, tokenise
-from kulla.detection.kernel.values import NO_TIME, fold_into, time_of
+from kulla.detection.kernel.tokenise import CONTAINER, END, ESCAPED, FIELD, KIND, NULL, NUMBER, READ, SLOW, START, TEXT, tokenise
+from kulla.detection.kernel.values import NO_TIME, fold_into, time_of, unescape_into
 
 # Columns of Out.found.
 EVENT, RULE, PROGRAM, FIRST_BYTE, LAST_BYTE, STATE, FIRST_ASKED, LAST_ASKED = 0, 1, 2, 3, 4, 5, 6, 7
@@ -120,13 +120,23 @@ def _first_role(work, fields):
     return np.int64(-1)
 
 
+@kernel
+def _escaped_time(data, work, token):
+    """Return the time that a value with escapes names."""
+    stop = unescape_into(data, work.tape[token, START], work.tape[token, END], work.other)
+    return time_of(work.other, 0, stop, TEXT)
+
+
 @inlined
 def _moment(data, work, roles):
     """Return the event's time: the best field that reads as one."""
     for place in range(roles.times.shape[0]):
         token = work.role_token[roles.times[place]]
         if token >= 0:
-            moment = time_of(data, work.tape[token, START], work.tape[token, END], work.tape[token, KIND])
+            if work.tape[token, KIND] == ESCAPED:
+                moment = _escaped_time(data, work, token)
+            else:
+                moment = time_of(data, work.tape[token, START], work.tape[token, END], work.tape[token, KIND])
             if moment != NO_TIME:
                 return moment
     return NO_TIME

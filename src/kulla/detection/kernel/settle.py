@@ -16,6 +16,9 @@ CLASSES, ROWS, VERDICTS, COLUMNS = 0, 1, 2, 3
 _FOUND = 0
 # Op numbers of comparisons with another field, negated in Settling.ways.
 _EQUALS, _CONTAINS, _STARTSWITH = 13, 14, 15
+#: Values of two fields are compared here while few are asked about, and sought in each other while they are short: no event takes long.
+_FEW_ASKED = 64
+_LONG = 4096
 
 
 @inlined
@@ -82,11 +85,25 @@ def _compares(data, work, token, leaf, way, folding):
     return False
 
 
+@inlined
+def _light(work, way):
+    """Return whether two fields of the event can be compared in little time; otherwise it is done outside."""
+    if work.counters[ASKED] > _FEW_ASKED:
+        return False
+    if way != _CONTAINS:
+        return True
+    for place in range(work.counters[ASKED]):
+        token = work.asked[place, 1]
+        if work.tape[token, END] - work.tape[token, START] > _LONG:
+            return False
+    return True
+
+
 @kernel
 def settle(data, work, leaf, settling, folding):
-    """Decide an open leaf: mark it hit, or no longer open. Leaves of the way OUTSIDE stay open."""
+    """Decide an open leaf: mark it hit, or no longer open. Leaves of the way OUTSIDE and heavy comparisons stay open."""
     way = np.int64(settling.ways[leaf])
-    if way == OUTSIDE:
+    if way == OUTSIDE or (way < 0 and not _light(work, -way)):
         return
     work.open[leaf] = 0
     for place in range(work.counters[ASKED]):

@@ -293,21 +293,24 @@ def iso_time(data, start, end):
 @inlined
 def epoch_time(data, start, end):
     """Read seconds (with a fraction), milli-, micro- or nanoseconds since 1970, told apart by size; or NO_TIME."""
-    total, place = np.int64(0), start
+    total, last, place = np.int64(0), np.int64(0), start
     while place < end and 0x30 <= data[place] <= 0x39 and place - start < 19:
-        total = total * 10 + np.int64(data[place]) - 0x30
+        # The last of 19 digits may not fit any more; it is a nanosecond that falls away.
+        total, last = total * 10 + last, np.int64(data[place]) - 0x30
         place += 1
-    digits = place - start
-    if digits < 9 or (place < end and data[place] != 0x2E):
+    digits, micros = place - start, np.int64(0)
+    if digits < 9:
         return NO_TIME
+    if place < end and data[place] == 0x2E:
+        micros, place = _fraction(data, place + 1, end)
+    if place != end:
+        return NO_TIME
+    if digits > 16:
+        return total // 100
+    total = total * 10 + last
     if digits <= 10:
-        micros = np.int64(0)
-        if place < end:
-            micros, place = _fraction(data, place + 1, end)
-        return total * _SECOND + micros if place == end else NO_TIME
-    if digits <= 13:
-        return total * 1000
-    return total if digits <= 16 else total // 1000
+        return total * _SECOND + micros
+    return total * 1000 if digits <= 13 else total
 
 
 @inlined

@@ -31,6 +31,7 @@ class Work(NamedTuple):
     open: I32
     open_token: I32
     tried: I64
+    mixed: I32
     program_seen: I32
     candidates: I32
     asked: I32
@@ -79,6 +80,7 @@ def new_work(tables: Tables, longest: int) -> Work:
         open=np.zeros(leaves, np.int32),
         open_token=np.zeros(leaves, np.int32),
         tried=np.zeros(leaves, np.int64),
+        mixed=np.zeros(leaves, np.int32),
         program_seen=np.zeros(max(len(tables.programs.ranges), 1), np.int32),
         candidates=np.zeros(CANDIDATE_ROWS, np.int32),
         asked=np.zeros((ASKED_ROWS, 2), np.int32),
