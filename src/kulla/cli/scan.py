@@ -58,7 +58,10 @@ def _run(output: OutputOptions, options: dict[str, Any]) -> ScanSummary:
     from kulla.cli.progress import ProgressLine
     from kulla.model.problem import Problems
     from kulla.node.scan import Scan
+    from kulla.reporting.sink import check_output
 
+    for path in (output.path, options["summary_path"]):
+        check_output(path, force=output.force)
     problems = Problems()
     run = Scan(_request(options), problems, lambda text: None if output.quiet else click.echo(text, err=True))
     line = ProgressLine(sys.stderr, run.total(), shown=output.shows_progress, verbose=output.verbose > 0)
@@ -108,7 +111,9 @@ def _window(options: dict[str, Any]) -> tuple[int, int]:
         try:
             bounds.append(from_option(options[name], now) if options[name] else default)
         except (ValueError, OverflowError):
-            raise UsageError(f"--{name} {options[name]!r} is no time", fix="use RFC 3339 such as 2022-07-15T09:00:00Z, or an age such as 7d") from None
+            raise UsageError(
+                f"--{name} {options[name]!r} is no time", fix="use RFC 3339 such as 2022-07-15T09:00:00Z, or an age such as 7d"
+            ) from None
     if bounds[0] > bounds[1]:
         raise UsageError("--since is later than --until", fix="exchange them")
     return bounds[0], bounds[1]

@@ -60,7 +60,7 @@ def open_output(path: str | None, *, force: bool = False) -> Iterator[ByteSink]:
         with _stream(target, "wb", path, flush=True) as sink:
             yield sink
         return
-    _check(target, path, force=force)
+    check_output(path, force=force)
     with _beside(target, path, force=force) as sink:
         yield sink
 
@@ -92,12 +92,20 @@ def _is_special(target: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _check(target: Path, path: str, *, force: bool) -> None:
+def check_output(path: str | None, *, force: bool = False) -> None:
+    """Find out before the work whether ``open_output`` would refuse a path after it.
+
+    Raises:
+        UsageError: as ``open_output``.
+    """
+    if path is None or path == "-":
+        return
+    target = Path(os.path.realpath(path))
     if target.is_dir():
         raise UsageError("the output is a folder", place=path, fix="name a file in it")
     if not target.parent.is_dir():
         raise UsageError("the folder of the output does not exist", place=path, fix="create it first")
-    if target.exists() and not force:
+    if target.exists() and not force and not _is_special(target):
         raise _exists(path)
 
 
