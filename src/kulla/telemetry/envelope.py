@@ -11,10 +11,8 @@ from kulla.telemetry.fields import CHANNEL_FIELDS, HOST_FIELDS, ID_FIELDS, TIME_
 from kulla.telemetry.flatten import Fields, Kind, Value
 
 # Bounded repetitions of single classes: linear.
-_ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d*))?(?:[Zz]| UTC| ?([+-])(\d\d):?(\d\d))?", re.ASCII
-)
-_EPOCH = re.compile(r"(\d{9,10})(?:\.(\d*))?|(\d{11,19})(?!\d).*", re.ASCII | re.DOTALL)
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d*))?(?:[Zz]| UTC| ?([+-])(\d\d):?(\d\d))?", re.ASCII)
+_EPOCH = re.compile(r"(\d{9,10})(?:\.(\d*))?|(\d{11,19})(?:\.\d*)?", re.ASCII)
 _LONGEST_SECOND = 60
 
 
