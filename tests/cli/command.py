@@ -73,11 +73,13 @@ class Command:
         folder: the working folder.
         home: KULLA_HOME, with the machine code of earlier runs in its cache.
         env: further variables.
+        before: a command that starts the command.
     """
 
     folder: Path
     home: Path
     env: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
 
     def start(self, *arguments: str | Path, **popen: Any) -> subprocess.Popen[bytes]:
         """Start the command with standard streams as ``popen`` says."""
@@ -90,7 +92,7 @@ class Command:
             "KULLA_CONFIG": str(self.home / "none"),
             **self.env,
         }
-        return subprocess.Popen([sys.executable, "-m", "kulla", *map(str, arguments)], cwd=self.folder, env=env, **popen)
+        return subprocess.Popen([*self.before, sys.executable, "-m", "kulla", *map(str, arguments)], cwd=self.folder, env=env, **popen)
 
     def __call__(self, *arguments: str | Path, stdin: bytes = b"", **popen: Any) -> Ran:
         """Run to the end; a run that shows a traceback, hangs or takes more than PEAK fails the test."""

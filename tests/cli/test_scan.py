@@ -70,10 +70,9 @@ def test_a_detection_has_exactly_the_documented_form(kulla: Command, log: Path) 
 
 
 def test_the_summary_has_exactly_the_documented_form(kulla: Command, log: Path) -> None:
-    rules = kulla.rule(
-        f"{WHOAMI}---\n{LOW.replace('process_creation', 'dns_query')}---\n{WHOAMI.replace('Whoami', 'Broken').replace('condition: selection', 'condition: other').replace('aa01', 'aa09')}",
-        "three.yml",
-    )
+    absent = LOW.replace("process_creation", "dns_query")
+    broken = WHOAMI.replace("Whoami", "Broken").replace("condition: selection", "condition: other").replace("aa01", "aa09")
+    rules = kulla.rule(f"{WHOAMI}---\n{absent}---\n{broken}", "three.yml")
     ran = kulla.scan("sysmon.jsonl", "-r", rules)
     told = ran.summary
     assert list(told) == [

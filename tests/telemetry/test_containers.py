@@ -294,3 +294,15 @@ def test_a_pax_header_of_a_gigabyte_is_not_held() -> None:
 @given(st.binary(max_size=300), st.sampled_from([b"PK\x03\x04", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh91AY&SY", b""]))
 def test_any_bytes_behind_a_signature(data: bytes, signature: bytes) -> None:
     open_all(signature + data)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "bz2", "xz"])
+def test_damage_near_the_end_costs_little_of_what_came_before(codec: str) -> None:
+    text = b"".join(f"line {number * number}\n".encode() for number in range(100_000))
+    packed = {"gzip": gzip.compress, "bz2": lambda data: bz2.compress(data, 1), "xz": lzma.compress}[codec](text)
+    damaged = packed[:-6] + bytes(byte ^ 0xFF for byte in packed[-6:])
+    opened, problems = open_all(damaged)
+    (found,) = opened.values()
+    assert text.startswith(found)
+    assert len(found) >= len(text) - (0 if codec == "gzip" else 200_000)
+    assert kinds(problems) in (["corrupt-archive"], ["truncated-file"])

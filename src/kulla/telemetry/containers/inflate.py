@@ -8,7 +8,7 @@ import lzma
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast, runtime_checkable
 
 from kulla.model.problem import Problems
 from kulla.telemetry.streams import CHUNK_BYTES, Peekable
@@ -17,6 +17,8 @@ from kulla.telemetry.streams import CHUNK_BYTES, Peekable
 _FEED_BYTES = 64 * 1024
 #: Decompressed bytes taken from one at once.
 _TAKE_BYTES = 2 * 1024 * 1024
+#: The same for those that give nothing of what they decoded in the call in which they meet damage: so much is lost at most.
+_STEP_BYTES = 64 * 1024
 #: Largest dictionary or window that a file may ask for (xz, Zstandard): both tools' own default limit for reading.
 _WINDOW_BYTES = 128 * 1024 * 1024
 #: Upper 28 bits of the magic number of a frame to be skipped.
@@ -60,6 +62,15 @@ class _Decompressor(Protocol):
         ...
 
 
+@runtime_checkable
+class _Copied(Protocol):
+    """A decompressor whose state can be copied."""
+
+    def copy(self) -> _Decompressor:
+        """Return an independent copy."""
+        ...
+
+
 class Codec(Protocol):
     """Decodes what it pulls from its source.
 
@@ -81,10 +92,13 @@ class BlockCodec:
     def __init__(self, source: Peekable, make: Callable[[], _Decompressor], magic: bytes | None, feed: int = _FEED_BYTES) -> None:
         self._source, self._make, self._magic, self._feed = source, make, magic, feed
         self._engine, self._pending = make(), b""
+        self._damage: Exception | None = None
 
     def decode(self, size: int) -> bytes:
         """Return up to ``size`` decoded bytes."""
         while True:
+            if self._damage:
+                raise ValueError(str(self._damage)) from self._damage
             if self._engine.eof and not self._next_stream():
                 return b""
             decoded = self._decode_once(size)
@@ -96,10 +110,13 @@ class BlockCodec:
             self._pending = self._source.read(self._feed)
             if not self._pending:
                 raise EOFError
+        # What was decoded in a call that fails is not handed out. zlib can be copied, so that it is tried again more slowly.
+        before = self._engine.copy() if isinstance(self._engine, _Copied) else None
         try:
-            decoded = self._engine.decompress(self._pending, size)
+            decoded = self._engine.decompress(self._pending, min(size, _STEP_BYTES))
         except (zlib.error, lzma.LZMAError, OSError) as error:
-            raise ValueError(str(error)) from error
+            self._damage = error
+            return _salvaged(before, self._pending, min(size, _STEP_BYTES)) if before else b""
         self._pending = b"" if self._engine.eof else getattr(self._engine, "unconsumed_tail", b"")
         if self._engine.eof:
             self._source.unread(len(self._engine.unused_data))
@@ -118,6 +135,19 @@ class BlockCodec:
             raise ValueError("other bytes follow the compressed data")
         self._engine, self._pending = self._make(), b""
         return True
+
+
+def _salvaged(engine: _Decompressor, data: bytes, size: int) -> bytes:
+    """Return what ``data`` gives up to the damage in it, about ``size`` bytes at most, by feeding it byte by byte."""
+    decoded = bytearray()
+    for at in range(len(data)):
+        try:
+            decoded += engine.decompress(data[at : at + 1])
+        except zlib.error:
+            break
+        if len(decoded) >= size:
+            break
+    return bytes(decoded)
 
 
 class ZstdCodec:
