@@ -2,10 +2,11 @@
 
     python benchmarks/scan.py --rules sigma_rules.zip --evtx FOLDER --flat windows-host.jsonl [--json figures.json]
 
-Whole processes are measured, from start to end with detections written to a file, by what the kernel says of them (wait4):
-processor seconds of user and system mode, peak resident memory, wall time. The first run of each kind is
-not counted (it fills the caches of rules and compiled code), of the others the median run is taken; where two commands of
-ours are compared they run in turn, and the cheapest run of each is taken. Peers are measured where they are found: zargunlite in the interpreter ``--zargunlite-python``, the others on PATH.
+Whole processes are measured, from start to end with detections written to a file, by what the kernel says of them
+(wait4): processor seconds of user and system mode, peak resident memory, wall time. The first run of each kind is not
+counted (it fills the caches of rules and compiled code), of the others the median is taken; where two commands of ours are
+compared they run in turn, and the cheapest run of each is taken. Peers are measured where they are found: zargunlite in
+the interpreter that ``--zargunlite-python`` names, the others on PATH.
 
 Sections (``--only`` chooses): rate, rules, indicators, memory, threads, start.
 """
