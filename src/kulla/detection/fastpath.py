@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -16,7 +16,8 @@ from kulla.detection.kernel import scan as kernel
 from kulla.detection.kernel.match import SERIAL
 from kulla.detection.kernel.render import SILENT
 from kulla.detection.kernel.tokenise import READ, SLOW, UNREADABLE
-from kulla.detection.kernel.workspace import FOUND_ROWS, LINE_BYTES, Out, Work, new_out, new_work
+from kulla.detection.kernel.types import Out, Work
+from kulla.detection.kernel.workspace import FOUND_ROWS, LINE_BYTES, new_out, new_work
 from kulla.detection.openleaves import Answers, value_of
 from kulla.detection.scanned import Hit, Scanned
 from kulla.detection.slowpath import unreadable
@@ -145,7 +146,8 @@ class _Pass:
         first, count = 0, len(self.batch)
         while first < count:
             room = self.path.room
-            stopped = int(kernel.scan(*arguments[:5], first, *arguments[5:], room.work, room.out))
+            call: tuple[Any, ...] = (*arguments[:5], first, *arguments[5:], room.work, room.out)
+            stopped = int(kernel.scan(*call))
             self._drain(first, stopped)
             if stopped == first and not room.grow():
                 self._by_hand(first)

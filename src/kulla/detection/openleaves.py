@@ -13,7 +13,7 @@ from kulla.detection.ir import Op, Predicate
 from kulla.detection.kernel import evaluate
 from kulla.detection.kernel import scan as kernel
 from kulla.detection.kernel.tokenise import BOOLEAN, ESCAPED, NUMBER
-from kulla.detection.kernel.workspace import Out
+from kulla.detection.kernel.types import Out
 from kulla.detection.predicates import holds, holds_in
 from kulla.telemetry.batch import Batch
 from kulla.telemetry.flatten import Kind, Value

@@ -7,13 +7,15 @@ import numpy as np
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import CANDIDATES, SERIAL
 from kulla.detection.kernel.settle import settle
+from kulla.detection.kernel.tables import I32, U8, Folding, Programs, Settling
+from kulla.detection.kernel.types import Int, Work
 
 # Verdicts.
 FALSE, TRUE, OPEN = 0, 1, 2
 
 
 @inlined
-def truth(data, work, literal, settling, folding):
+def truth(data: U8, work: Work, literal: Int, settling: Settling, folding: Folding) -> Int:
     """Return FALSE, TRUE or OPEN for a literal of the jump code."""
     node = literal >> 1
     serial = work.counters[SERIAL]
@@ -27,7 +29,7 @@ def truth(data, work, literal, settling, folding):
 
 
 @inlined
-def _run(data, work, programs, program, hopeful, settling, folding):
+def _run(data: U8, work: Work, programs: Programs, program: Int, hopeful: Int, settling: Settling, folding: Folding) -> tuple[bool, bool]:
     """Run a program taking every open literal as ``hopeful``; return (holds, whether an open one was met)."""
     start = programs.ranges[program, 0]
     code = programs.code
@@ -42,7 +44,7 @@ def _run(data, work, programs, program, hopeful, settling, folding):
 
 
 @inlined
-def evaluate(data, work, programs, program, settling, folding):
+def evaluate(data: U8, work: Work, programs: Programs, program: Int, settling: Settling, folding: Folding) -> Int:
     """Return FALSE, TRUE or OPEN for a program."""
     holds, met = _run(data, work, programs, program, TRUE, settling, folding)
     if not holds:
@@ -54,7 +56,7 @@ def evaluate(data, work, programs, program, settling, folding):
 
 
 @inlined
-def sort_candidates(work, programs):
+def sort_candidates(work: Work, programs: Programs) -> None:
     """Put the candidates into the order of their rules, so that detections come in one order always."""
     for right in range(1, work.counters[CANDIDATES]):
         program = work.candidates[right]
@@ -67,7 +69,7 @@ def sort_candidates(work, programs):
 
 
 @kernel
-def could_hold(programs, numbers, possible, out):
+def could_hold(programs: Programs, numbers: I32, possible: U8, out: U8) -> None:
     """Mark in ``out[rule]`` the rules of which some program could be true if only ``possible`` leaves and sets can be hit.
 
     Args:

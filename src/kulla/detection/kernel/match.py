@@ -6,7 +6,9 @@ import numpy as np
 
 from kulla.detection.indicators.probing.addresses import ipv6
 from kulla.detection.kernel.jit import inlined, kernel
+from kulla.detection.kernel.tables import I64, U8, Automata, Programs
 from kulla.detection.kernel.tokenise import CONTAINER, FIELD, NULL
+from kulla.detection.kernel.types import Int, Truth, Work
 from kulla.detection.kernel.values import get_code, ipv4, whole_number
 
 # Columns of Automata.heads.
@@ -34,7 +36,7 @@ SERIAL, CANDIDATES, ASKED, OVERFLOW, TRIAL = 0, 1, 2, 3, 4
 
 
 @inlined
-def _equal(left, left_at, right, right_start, right_end):
+def _equal(left: U8, left_at: Int, right: U8, right_start: Int, right_end: Int) -> bool:
     for offset in range(right_end - right_start):
         if left[left_at + offset] != right[right_start + offset]:
             return False
@@ -42,7 +44,7 @@ def _equal(left, left_at, right, right_start, right_end):
 
 
 @inlined
-def _add_program(work, program, serial):
+def _add_program(work: Work, program: Int, serial: Int) -> None:
     """Make a program a candidate once."""
     if work.program_seen[program] == serial:
         return
@@ -56,14 +58,14 @@ def _add_program(work, program, serial):
 
 
 @inlined
-def _note_mixed(work, leaf, token, first):
+def _note_mixed(work: Work, leaf: Int, token: Int, first: Int) -> None:
     """Note that values of several fields (aliases) answer a leaf: which of them is shown is decided by hand."""
     if work.tape[token, FIELD] != work.tape[first, FIELD]:
         work.mixed[leaf] = work.counters[SERIAL]
 
 
 @inlined
-def _hit(work, programs, automata, leaf, anchor, anchor_end, token):
+def _hit(work: Work, programs: Programs, automata: Automata, leaf: Int, anchor: Int, anchor_end: Int, token: Int) -> None:
     """Note that a leaf is true, and make the programs it anchors candidates."""
     serial = work.counters[SERIAL]
     if work.hit[leaf] == serial:
@@ -78,7 +80,7 @@ def _hit(work, programs, automata, leaf, anchor, anchor_end, token):
 
 
 @inlined
-def _note_asked(work, leaf, token):
+def _note_asked(work: Work, leaf: Int, token: Int) -> None:
     """Keep a value that must be looked at again; a negative leaf marks the other side of a comparison of fields."""
     count = work.counters[ASKED]
     if count >= work.asked.shape[0]:
@@ -90,7 +92,7 @@ def _note_asked(work, leaf, token):
 
 
 @inlined
-def _ask(work, automata, leaf, anchor, anchor_end, token):
+def _ask(work: Work, automata: Automata, leaf: Int, anchor: Int, anchor_end: Int, token: Int) -> None:
     """Note that a leaf may be true for a value; ``settle`` decides, or somebody outside the kernel."""
     serial = work.counters[SERIAL]
     if work.open[leaf] == serial:
@@ -105,14 +107,14 @@ def _ask(work, automata, leaf, anchor, anchor_end, token):
 
 
 @inlined
-def _char_end(buffer, place, end):
+def _char_end(buffer: U8, place: Int, end: Int) -> Int:
     """Return the place after the character at ``place``."""
     _, after = get_code(buffer, place, end)
     return after
 
 
 @kernel
-def glob_holds(buffer, start, end, text, at, stop):
+def glob_holds(buffer: U8, start: Int, end: Int, text: U8, at: Int, stop: Int) -> bool:
     """Match a stored glob against a whole value: greedy, going back only to the last ``*``."""
     retry_at, retry_place = np.int64(-1), start
     place = start
@@ -137,7 +139,7 @@ def glob_holds(buffer, start, end, text, at, stop):
 
 
 @inlined
-def _found(work, programs, automata, entry, token, end):
+def _found(work: Work, programs: Programs, automata: Automata, entry: Int, token: Int, end: Int) -> None:
     """Act on a pattern whose bytes were found."""
     entries = automata.entries
     kind, leaf = entries[entry, ENTRY_KIND], entries[entry, LEAF]
@@ -155,7 +157,7 @@ def _found(work, programs, automata, entry, token, end):
 
 
 @inlined
-def _occurs(buffer, end, text, start, stop):
+def _occurs(buffer: U8, end: Int, text: U8, start: Int, stop: Int) -> bool:
     """Return whether a short text occurs in ``buffer[:end]``."""
     for place in range(end - (stop - start) + 1):
         if _equal(buffer, place, text, start, stop):
@@ -164,7 +166,7 @@ def _occurs(buffer, end, text, start, stop):
 
 
 @inlined
-def _scan_short(work, programs, automata, head, token, end):
+def _scan_short(work: Work, programs: Programs, automata: Automata, head: Int, token: Int, end: Int) -> None:
     """Try the patterns that are too short to have a four-byte piece."""
     for entry in range(automata.heads[head, SHORT], automata.heads[head, SHORT_END]):
         if _occurs(work.scratch, end + 2, automata.text, automata.entries[entry, TEXT_START], automata.entries[entry, TEXT_END]):
@@ -172,7 +174,9 @@ def _scan_short(work, programs, automata, head, token, end):
 
 
 @inlined
-def _scan_bucket(work, programs, automata, base, mask, gram, first, token, end):
+def _scan_bucket(
+    work: Work, programs: Programs, automata: Automata, base: Int, mask: Int, gram: np.uint32, first: Int, token: Int, end: Int
+) -> None:
     """Try the patterns listed under one piece that begins at ``first``."""
     slot = np.int64(np.uint32(gram * GRAM_MULTIPLIER) >> np.uint32(7)) & mask
     while automata.gram_ranges[base + slot, 1] != 0:
@@ -187,7 +191,7 @@ def _scan_bucket(work, programs, automata, base, mask, gram, first, token, end):
 
 
 @inlined
-def _scan_grams(work, programs, automata, head, token, end):
+def _scan_grams(work: Work, programs: Programs, automata: Automata, head: Int, token: Int, end: Int) -> None:
     """Slide over the framed value and stop wherever a listed piece occurs."""
     heads, bitmap, scratch = automata.heads, automata.bitmap, work.scratch
     base, shift = heads[head, BITMAP], np.uint32(heads[head, BITMAP_SHIFT])
@@ -199,7 +203,7 @@ def _scan_grams(work, programs, automata, head, token, end):
 
 
 @inlined
-def _scan_pairs(work, programs, automata, head, token, end):
+def _scan_pairs(work: Work, programs: Programs, automata: Automata, head: Int, token: Int, end: Int) -> None:
     """The same for patterns of two and three bytes, by two-byte pieces."""
     heads, bitmap, scratch = automata.heads, automata.bitmap, work.scratch
     base, shift = heads[head, PAIR_BITMAP], np.uint32(heads[head, PAIR_SHIFT])
@@ -210,7 +214,7 @@ def _scan_pairs(work, programs, automata, head, token, end):
 
 
 @inlined
-def _compare(op, value, limit):
+def _compare(op: Int, value: Int, limit: Int) -> Truth:
     if op == _LT:
         return value < limit
     if op == _LTE:
@@ -221,7 +225,7 @@ def _compare(op, value, limit):
 
 
 @inlined
-def _has_byte(buffer, start, end, byte):
+def _has_byte(buffer: U8, start: Int, end: Int, byte: Int) -> bool:
     for place in range(start, end):
         if buffer[place] == byte:
             return True
@@ -229,7 +233,7 @@ def _has_byte(buffer, start, end, byte):
 
 
 @inlined
-def _in_network4(buffer, end, network, mask):
+def _in_network4(buffer: U8, end: Int, network: Int, mask: Int) -> Int:
     """Return FALSE, TRUE or OPEN for an IPv4 network; an IPv4 address mapped into IPv6 counts as itself."""
     address, good = ipv4(buffer, 2, end)
     if good:
@@ -245,7 +249,7 @@ def _in_network4(buffer, end, network, mask):
 
 
 @inlined
-def _in_network6(buffer, end, checks, row):
+def _in_network6(buffer: U8, end: Int, checks: I64, row: Int) -> Int:
     """Return FALSE, TRUE or OPEN for an IPv6 network given as high half, low half and their masks."""
     if not _has_byte(buffer, 2, end, _COLON):
         return 0
@@ -259,7 +263,7 @@ def _in_network6(buffer, end, checks, row):
 
 
 @inlined
-def _ordered(buffer, end, op, limit):
+def _ordered(buffer: U8, end: Int, op: Int, limit: Int) -> Int:
     """Return FALSE, TRUE or OPEN for a comparison with a whole number."""
     number, good = whole_number(buffer, 2, end)
     if not good:
@@ -268,7 +272,7 @@ def _ordered(buffer, end, op, limit):
 
 
 @inlined
-def _answer_check(buffer, end, checks, row):
+def _answer_check(buffer: U8, end: Int, checks: I64, row: Int) -> Int:
     """Return FALSE, TRUE or OPEN for a question about a value with text."""
     what = checks[row, CHECK_KIND]
     if what == COMPARE:
@@ -281,7 +285,7 @@ def _answer_check(buffer, end, checks, row):
 
 
 @inlined
-def _ask_checks(work, programs, automata, head, token, kind, end):
+def _ask_checks(work: Work, programs: Programs, automata: Automata, head: Int, token: Int, kind: Int, end: Int) -> None:
     """Put a field's questions to one value; ``end`` is 0 for values without text (null, containers)."""
     checks = automata.checks
     for row in range(automata.heads[head, CHECK], automata.heads[head, CHECK_END]):
@@ -303,7 +307,7 @@ def _ask_checks(work, programs, automata, head, token, kind, end):
 
 
 @inlined
-def wanted(start, end, kind, head, automata):
+def wanted(start: Int, end: Int, kind: Int, head: Int, automata: Automata) -> bool:
     """Return whether an automaton wants to look at a value of this length and kind.
 
     Folding makes a value at most half as long again (two bytes become three).
@@ -317,7 +321,7 @@ def wanted(start, end, kind, head, automata):
 
 
 @inlined
-def match_value(end, kind, token, head, work, programs, automata):
+def match_value(end: Int, kind: Int, token: Int, head: Int, work: Work, programs: Programs, automata: Automata) -> None:
     """Match the folded value ``work.scratch[2:end]`` of the tape's row ``token`` with automaton ``head``."""
     heads = automata.heads
     has_text = kind != NULL and kind != CONTAINER

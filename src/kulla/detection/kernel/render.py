@@ -7,7 +7,9 @@ import numpy as np
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import SERIAL
 from kulla.detection.kernel.settle import settle
+from kulla.detection.kernel.tables import I32, I64, U8, Folding, Settling, Texts
 from kulla.detection.kernel.tokenise import CONTAINER, END, ESCAPED, KIND, NULL, START
+from kulla.detection.kernel.types import Int, Work
 from kulla.detection.kernel.values import NO_TIME
 
 # Columns of Texts.rules.
@@ -32,14 +34,14 @@ _FIXED = 512
 
 
 @inlined
-def _copy(out, place, text, start, end):
+def _copy(out: U8, place: Int, text: U8, start: Int, end: Int) -> Int:
     for offset in range(end - start):
         out[place + offset] = text[start + offset]
     return place + (end - start)
 
 
 @inlined
-def _copy_flat(out, place, text, start, end):
+def _copy_flat(out: U8, place: Int, text: U8, start: Int, end: Int) -> Int:
     """Copy JSON, its white space between values as blanks: a line of JSON Lines has no line break."""
     for offset in range(end - start):
         byte = text[start + offset]
@@ -48,12 +50,12 @@ def _copy_flat(out, place, text, start, end):
 
 
 @inlined
-def _all(out, place, text):
+def _all(out: U8, place: Int, text: U8) -> Int:
     return _copy(out, place, text, 0, text.shape[0])
 
 
 @inlined
-def _digits(out, place, number, width):
+def _digits(out: U8, place: Int, number: Int, width: Int) -> Int:
     """Write a number with leading zeros."""
     for offset in range(width):
         out[place + width - 1 - offset] = 0x30 + number % 10
@@ -62,7 +64,7 @@ def _digits(out, place, number, width):
 
 
 @inlined
-def _whole(out, place, number):
+def _whole(out: U8, place: Int, number: Int) -> Int:
     width, rest = 1, number // 10
     while rest:
         width += 1
@@ -71,7 +73,7 @@ def _whole(out, place, number):
 
 
 @inlined
-def _civil(days):
+def _civil(days: Int) -> tuple[Int, Int, Int]:
     """Return (year, month, day) of days since 1970 (Hinnant, "civil from days")."""
     days += 719_468
     era = days // 146_097
@@ -85,7 +87,7 @@ def _civil(days):
 
 
 @inlined
-def _time(out, place, moment):
+def _time(out: U8, place: Int, moment: Int) -> Int:
     """Write a moment as quoted RFC 3339, or null where there is none or its year has not four digits."""
     seconds, micros = moment // 1_000_000, moment % 1_000_000
     days, second = seconds // 86_400, seconds % 86_400
@@ -112,7 +114,7 @@ def _time(out, place, moment):
 
 
 @inlined
-def _text_of(out, place, data, tape, token):
+def _text_of(out: U8, place: Int, data: U8, tape: I32, token: Int) -> Int:
     """Write a value of the tape as a JSON string; null where there is no such token."""
     if token < 0 or tape[token, KIND] == NULL or tape[token, KIND] == CONTAINER:
         return _all(out, place, _NULL)
@@ -123,7 +125,7 @@ def _text_of(out, place, data, tape, token):
 
 
 @inlined
-def _same_value(data, tape, left, right):
+def _same_value(data: U8, tape: I32, left: Int, right: Int) -> bool:
     length = tape[left, END] - tape[left, START]
     if tape[right, END] - tape[right, START] != length:
         return False
@@ -134,7 +136,7 @@ def _same_value(data, tape, left, right):
 
 
 @inlined
-def _named_before(data, tape, shown, count, name, token):
+def _named_before(data: U8, tape: I32, shown: I32, count: Int, name: Int, token: Int) -> Int:
     """Return 1 if (field name, value) is among those written already, 0 if not, 2 if only unescaping would tell."""
     for place in range(count):
         other = shown[place, 1]
@@ -148,7 +150,7 @@ def _named_before(data, tape, shown, count, name, token):
 
 
 @inlined
-def _collect(data, tape, work, texts, rule, shown):
+def _collect(data: U8, tape: I32, work: Work, texts: Texts, rule: Int, shown: I32) -> Int:
     """List the rule's positive leaves that were hit as (name, name end, token); return how many, MATCHED + 1 if too many."""
     count = 0
     for row in range(texts.rules[rule, FIRST_LEAF], texts.rules[rule, LAST_LEAF]):
@@ -169,7 +171,7 @@ def _collect(data, tape, work, texts, rule, shown):
 
 
 @inlined
-def open_leaf(data, work, texts, rule, settling, folding):
+def open_leaf(data: U8, work: Work, texts: Texts, rule: Int, settling: Settling, folding: Folding) -> bool:
     """Return whether one of the rule's positive leaves is open: what matched is then decided outside the kernel."""
     for row in range(texts.rules[rule, FIRST_LEAF], texts.rules[rule, LAST_LEAF]):
         leaf = texts.leaves[row, 0]
@@ -184,7 +186,7 @@ def open_leaf(data, work, texts, rule, settling, folding):
 
 
 @inlined
-def _room(tape, members, member_count, texts, rule, shown, count, source):
+def _room(tape: I32, members: I32, member_count: Int, texts: Texts, rule: Int, shown: I32, count: Int, source: U8) -> Int:
     """Return the bytes that a line takes at the most."""
     size = _FIXED + (texts.rules[rule, RULE_END] - texts.rules[rule, RULE_START]) + source.shape[0]
     size += texts.rules[rule, SOURCE_END] - texts.rules[rule, SOURCE_START]
@@ -197,7 +199,22 @@ def _room(tape, members, member_count, texts, rule, shown, count, source):
 
 
 @kernel
-def render(data, tape, members, member_count, work, texts, rule, moment, tokens, source, host, number, out, place):
+def render(
+    data: U8,
+    tape: I32,
+    members: I32,
+    member_count: Int,
+    work: Work,
+    texts: Texts,
+    rule: Int,
+    moment: Int,
+    tokens: I64,
+    source: U8,
+    host: U8,
+    number: Int,
+    out: U8,
+    place: Int,
+) -> tuple[Int, Int]:
     """Write one detection's line.
 
     Args:

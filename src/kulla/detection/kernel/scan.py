@@ -10,7 +10,9 @@ from kulla.detection.kernel.hashing import look_up, step
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import ASKED, CANDIDATES, OVERFLOW, SERIAL, match_value, wanted
 from kulla.detection.kernel.render import BY_HAND, SILENT, open_leaf, render
+from kulla.detection.kernel.tables import I32, I64, U8, U64, Classes, Folding, Programs, Roles, Tables
 from kulla.detection.kernel.tokenise import CONTAINER, END, ESCAPED, FIELD, KIND, NULL, NUMBER, READ, SLOW, START, TEXT, tokenise
+from kulla.detection.kernel.types import Int, Out, Work
 from kulla.detection.kernel.values import NO_TIME, fold_into, time_of, unescape_into
 
 # Columns of Out.found.
@@ -28,7 +30,7 @@ ANY_EXACT, ANY_VALUE, ANY_SOME = np.uint8(4), np.uint8(5), np.uint8(6)
 
 
 @inlined
-def _hash_value(data, tape, token, work, folding, state):
+def _hash_value(data: U8, tape: I32, token: Int, work: Work, folding: Folding, state: np.uint64) -> np.uint64:
     """Continue a hash over a folded value."""
     start, end = tape[token, START], tape[token, END]
     stop = fold_into(data, start, end, tape[token, KIND], work.scratch, folding.pages, folding.folds, folding.lower)
@@ -38,7 +40,7 @@ def _hash_value(data, tape, token, work, folding, state):
 
 
 @inlined
-def _same(data, tape, left, right):
+def _same(data: U8, tape: I32, left: Int, right: Int) -> bool:
     length = tape[left, END] - tape[left, START]
     if tape[right, END] - tape[right, START] != length:
         return False
@@ -49,7 +51,7 @@ def _same(data, tape, left, right):
 
 
 @inlined
-def _note_roles(data, count, work):
+def _note_roles(data: U8, count: Int, work: Work) -> None:
     """Note the first value of each field that has a role, and whether later ones differ."""
     tape, roles = work.tape, work.role_token
     for role in range(roles.shape[0]):
@@ -66,14 +68,16 @@ def _note_roles(data, count, work):
 
 
 @inlined
-def _find_pair(data, work, state, exact, some, other, classes, folding):
+def _find_pair(
+    data: U8, work: Work, state: np.uint64, exact: np.uint8, some: np.uint8, other: Int, classes: Classes, folding: Folding
+) -> Int:
     """Return the class for a first value together with a second one, -1 if none is known."""
     found = look_up(classes.keys, classes.values, _hash_value(data, work.tape, other, work, folding, step(state, exact)))
     return found if found >= 0 else look_up(classes.keys, classes.values, step(state, some))
 
 
 @inlined
-def _find_value(data, work, state, any_state, other, classes, folding):
+def _find_value(data: U8, work: Work, state: np.uint64, any_state: np.uint64, other: Int, classes: Classes, folding: Folding) -> Int:
     """Return the class for one first value, the closest known pair first; -1 if none is known."""
     found = np.int64(-1)
     if other >= 0:
@@ -86,7 +90,7 @@ def _find_value(data, work, state, any_state, other, classes, folding):
 
 
 @inlined
-def _probe(data, work, probe, base, classes, folding, seed):
+def _probe(data: U8, work: Work, probe: Int, base: Int, classes: Classes, folding: Folding, seed: np.uint64) -> Int:
     """Return the class that one probe gives, -1 if it knows none."""
     first, second = classes.probes[probe, 0], classes.probes[probe, 1]
     token = work.role_token[first]
@@ -102,7 +106,7 @@ def _probe(data, work, probe, base, classes, folding, seed):
 
 
 @inlined
-def _classify(data, work, base, classes, folding, seed):
+def _classify(data: U8, work: Work, base: Int, classes: Classes, folding: Folding, seed: np.uint64) -> Int:
     for probe in range(classes.probes.shape[0]):
         found = _probe(data, work, probe, base, classes, folding, seed)
         if found >= 0:
@@ -111,7 +115,7 @@ def _classify(data, work, base, classes, folding, seed):
 
 
 @inlined
-def _first_role(work, fields):
+def _first_role(work: Work, fields: I32) -> Int:
     """Return the row of the first present field of a list, -1 if none is there."""
     for place in range(fields.shape[0]):
         token = work.role_token[fields[place]]
@@ -121,14 +125,14 @@ def _first_role(work, fields):
 
 
 @kernel
-def _escaped_time(data, work, token):
+def _escaped_time(data: U8, work: Work, token: Int) -> Int:
     """Return the time that a value with escapes names."""
     stop = unescape_into(data, work.tape[token, START], work.tape[token, END], work.other)
     return time_of(work.other, 0, stop, TEXT)
 
 
 @inlined
-def _moment(data, work, roles):
+def _moment(data: U8, work: Work, roles: Roles) -> Int:
     """Return the event's time: the best field that reads as one."""
     for place in range(roles.times.shape[0]):
         token = work.role_token[roles.times[place]]
@@ -143,7 +147,7 @@ def _moment(data, work, roles):
 
 
 @inlined
-def _probe_indicators(event, token, stop, mode, table, work, out):
+def _probe_indicators(event: Int, token: Int, stop: Int, mode: Int, table: U64, work: Work, out: Out) -> bool:
     """Note which groups of indicators a folded value may match; False if there is no room."""
     count = probe_value(work.scratch, 2, stop, mode, table, work.groups, 0)
     if count == 0:
@@ -166,7 +170,7 @@ def _probe_indicators(event, token, stop, mode, table, work, out):
 
 
 @inlined
-def _match_all(data, event, count, event_class, work, tables, out, modes, table):
+def _match_all(data: U8, event: Int, count: Int, event_class: Int, work: Work, tables: Tables, out: Out, modes: I32, table: U64) -> bool:
     """Match all values of an event against rules and indicators; note which fields were seen. False if there is no room."""
     automata, programs, folding = tables.automata, tables.programs, tables.folding
     tape = work.tape
@@ -194,7 +198,7 @@ def _match_all(data, event, count, event_class, work, tables, out, modes, table)
 
 
 @inlined
-def _put_found(out, event, rule, program, first, last, state):
+def _put_found(out: Out, event: Int, rule: Int, program: Int, first: Int, last: Int, state: Int) -> Int:
     row = out.totals[FOUND]
     out.found[row, EVENT], out.found[row, RULE], out.found[row, PROGRAM] = event, rule, program
     out.found[row, FIRST_BYTE], out.found[row, LAST_BYTE], out.found[row, STATE] = first, last, state
@@ -203,7 +207,7 @@ def _put_found(out, event, rule, program, first, last, state):
 
 
 @inlined
-def _put_asked(work, out, row):
+def _put_asked(work: Work, out: Out, row: Int) -> bool:
     """Copy the event's asked values beside a found row; False if there is no room."""
     count, first = work.counters[ASKED], out.totals[ASKED_TOTAL]
     if first + count > out.asked.shape[0]:
@@ -220,7 +224,7 @@ def _put_asked(work, out, row):
 
 
 @inlined
-def _put_open(data, work, tables, program, event, out):
+def _put_open(data: U8, work: Work, tables: Tables, program: Int, event: Int, out: Out) -> bool:
     """Keep an undecided program with the verdicts of its literals; False if there is no room."""
     programs = tables.programs
     start, end = programs.ranges[program, 0], programs.ranges[program, 1]
@@ -235,7 +239,9 @@ def _put_open(data, work, tables, program, event, out):
 
 
 @inlined
-def _judge(data, event, member_count, moment, number, work, tables, source, host, out):
+def _judge(
+    data: U8, event: Int, member_count: Int, moment: Int, number: Int, work: Work, tables: Tables, source: U8, host: U8, out: Out
+) -> bool:
     """Evaluate the candidates and write what holds; False if the outputs have no room."""
     programs, texts = tables.programs, tables.texts
     for place in range(work.counters[CANDIDATES]):
@@ -266,7 +272,24 @@ def _judge(data, event, member_count, moment, number, work, tables, source, host
 
 
 @inlined
-def _scan_event(data, start, end, event, base, given_time, number, since, until, work, tables, source, host, modes, table, out):
+def _scan_event(
+    data: U8,
+    start: Int,
+    end: Int,
+    event: Int,
+    base: Int,
+    given_time: Int,
+    number: Int,
+    since: Int,
+    until: Int,
+    work: Work,
+    tables: Tables,
+    source: U8,
+    host: U8,
+    modes: I32,
+    table: U64,
+    out: Out,
+) -> bool:
     """Scan one event; return False if the outputs have no room for what it gives."""
     outcome, count, member_count, _ = tokenise(data, start, end, tables.names, tables.ways, work.tape, work.members, work.stack, work.paths)
     out.states[event] = outcome
@@ -301,7 +324,7 @@ def _scan_event(data, start, end, event, base, given_time, number, since, until,
 
 
 @inlined
-def _add_always(event_class, work, programs):
+def _add_always(event_class: Int, work: Work, programs: Programs) -> None:
     """Make the programs without an anchor candidates."""
     start, end = programs.always_range[event_class, 0], programs.always_range[event_class, 1]
     count = work.counters[CANDIDATES]
@@ -315,7 +338,24 @@ def _add_always(event_class, work, programs):
 
 
 @kernel
-def scan(data, starts, ends, times, numbers, first, base, since, until, source, host, modes, table, tables, work, out):
+def scan(
+    data: U8,
+    starts: I64,
+    ends: I64,
+    times: I64,
+    numbers: I64,
+    first: Int,
+    base: Int,
+    since: Int,
+    until: Int,
+    source: U8,
+    host: U8,
+    modes: I32,
+    table: U64,
+    tables: Tables,
+    work: Work,
+    out: Out,
+) -> Int:
     """Scan events ``first`` and following of a batch.
 
     Args:

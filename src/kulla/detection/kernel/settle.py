@@ -6,7 +6,9 @@ import numpy as np
 
 from kulla.detection.kernel.jit import inlined, kernel
 from kulla.detection.kernel.match import ASKED, SERIAL
+from kulla.detection.kernel.tables import U8, Folding, Settling
 from kulla.detection.kernel.tokenise import END, ESCAPED, KIND, START
+from kulla.detection.kernel.types import Int, Work
 from kulla.detection.kernel.values import fold_into, unescape_into
 
 #: ``Settling.ways`` of a leaf that is decided outside the kernel.
@@ -22,7 +24,7 @@ _LONG = 4096
 
 
 @inlined
-def _accepts(buffer, start, end, settling, automaton):
+def _accepts(buffer: U8, start: Int, end: Int, settling: Settling, automaton: Int) -> bool:
     """Run an automaton over bytes: state 0 is "found", state 1 the beginning."""
     classes, rows = settling.heads[automaton, CLASSES], settling.heads[automaton, ROWS]
     columns = settling.heads[automaton, COLUMNS]
@@ -35,7 +37,7 @@ def _accepts(buffer, start, end, settling, automaton):
 
 
 @inlined
-def _searches(data, work, token, settling, automaton):
+def _searches(data: U8, work: Work, token: Int, settling: Settling, automaton: Int) -> bool:
     """Return whether a regular expression matches in a value, unescaped and not folded."""
     start, end = work.tape[token, START], work.tape[token, END]
     if work.tape[token, KIND] != ESCAPED:
@@ -45,7 +47,7 @@ def _searches(data, work, token, settling, automaton):
 
 
 @inlined
-def _same(left, left_at, right, right_at, length):
+def _same(left: U8, left_at: Int, right: U8, right_at: Int, length: Int) -> bool:
     for offset in range(length):
         if left[left_at + offset] != right[right_at + offset]:
             return False
@@ -53,7 +55,7 @@ def _same(left, left_at, right, right_at, length):
 
 
 @inlined
-def _relates(way, left, left_end, right, right_end):
+def _relates(way: Int, left: U8, left_end: Int, right: U8, right_end: Int) -> bool:
     """Compare two folded values that begin at 2: does the left one equal, contain, begin or end with the right one?"""
     long, short = left_end - 2, right_end - 2
     if short > long or (way == _EQUALS and short != long):
@@ -69,10 +71,12 @@ def _relates(way, left, left_end, right, right_end):
 
 
 @inlined
-def _compares(data, work, token, leaf, way, folding):
+def _compares(data: U8, work: Work, token: Int, leaf: Int, way: Int, folding: Folding) -> bool:
     """Return whether a value relates to some value of the other field."""
     tape = work.tape
-    stop = fold_into(data, tape[token, START], tape[token, END], tape[token, KIND], work.scratch, folding.pages, folding.folds, folding.lower)
+    stop = fold_into(
+        data, tape[token, START], tape[token, END], tape[token, KIND], work.scratch, folding.pages, folding.folds, folding.lower
+    )
     for place in range(work.counters[ASKED]):
         if work.asked[place, 0] != -leaf - 1:
             continue
@@ -86,7 +90,7 @@ def _compares(data, work, token, leaf, way, folding):
 
 
 @inlined
-def _light(work, way):
+def _light(work: Work, way: Int) -> bool:
     """Return whether two fields of the event can be compared in little time; otherwise it is done outside."""
     if work.counters[ASKED] > _FEW_ASKED:
         return False
@@ -100,7 +104,7 @@ def _light(work, way):
 
 
 @kernel
-def settle(data, work, leaf, settling, folding):
+def settle(data: U8, work: Work, leaf: Int, settling: Settling, folding: Folding) -> None:
     """Decide an open leaf: mark it hit, or no longer open. Leaves of the way OUTSIDE and heavy comparisons stay open."""
     way = np.int64(settling.ways[leaf])
     if way == OUTSIDE or (way < 0 and not _light(work, -way)):
@@ -110,10 +114,7 @@ def settle(data, work, leaf, settling, folding):
         if work.asked[place, 0] != leaf:
             continue
         token = work.asked[place, 1]
-        if way > 0:
-            holds = _searches(data, work, token, settling, way - 1)
-        else:
-            holds = _compares(data, work, token, leaf, -way, folding)
+        holds = _searches(data, work, token, settling, way - 1) if way > 0 else _compares(data, work, token, leaf, -way, folding)
         if holds:
             work.hit[leaf] = work.counters[SERIAL]
             work.hit_token[leaf] = token

@@ -117,8 +117,8 @@ class Texts(NamedTuple):
 class Settling(NamedTuple):
     """How leaves that matching leaves open are settled.
 
-    ``ways[leaf]`` is OUTSIDE, an automaton (number + 1), or minus the number of a comparison with another field. Rows of ``heads``: where the
-    byte classes, the rows and the verdicts of an automaton begin, and how many columns a row has.
+    ``ways[leaf]`` is OUTSIDE, an automaton (number + 1), or minus the number of a comparison with another field. Rows of
+    ``heads``: where the byte classes, the rows and the verdicts of an automaton begin, and how many columns a row has.
     """
 
     ways: I32

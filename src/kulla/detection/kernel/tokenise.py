@@ -12,6 +12,8 @@ import numpy as np
 
 from kulla.detection.kernel.hashing import look_up, step
 from kulla.detection.kernel.jit import inlined, kernel
+from kulla.detection.kernel.tables import I32, I64, U8, U64, Names, Ways
+from kulla.detection.kernel.types import Int, Truth
 
 # Columns of the tape.
 FIELD, START, END, KIND, KEY_START, KEY_END = 0, 1, 2, 3, 4, 5
@@ -35,7 +37,7 @@ _DOT_BYTE = np.uint8(_DOT)
 
 
 @inlined
-def skip_blanks(data, place, end):
+def skip_blanks(data: U8, place: Int, end: Int) -> Int:
     """Return the place of the next byte that is not JSON white space."""
     while place < end:
         byte = data[place]
@@ -46,12 +48,12 @@ def skip_blanks(data, place, end):
 
 
 @inlined
-def _is_hex(byte):
+def _is_hex(byte: Int) -> Truth:
     return 0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x46 or 0x61 <= byte <= 0x66
 
 
 @inlined
-def _escape(data, place, end):
+def _escape(data: U8, place: Int, end: Int) -> Int:
     """Return the length of the escape at ``place``, 0 if it is none, -1 for a surrogate that has no partner."""
     if place + 1 >= end:
         return 0
@@ -70,7 +72,7 @@ def _escape(data, place, end):
 
 
 @inlined
-def _surrogate(data, place, end):
+def _surrogate(data: U8, place: Int, end: Int) -> Int:
     """Return 12 for a pair of surrogate escapes; -1 for one alone, which only the slow path repairs."""
     high = data[place + 3] == 0x38 or data[place + 3] == 0x39 or (data[place + 3] | 0x20) == 0x61 or (data[place + 3] | 0x20) == 0x62
     if not high or place + 12 > end or data[place + 6] != _BACKSLASH or data[place + 7] != 0x75:
@@ -85,7 +87,7 @@ def _surrogate(data, place, end):
 
 
 @inlined
-def _string(data, place, end):
+def _string(data: U8, place: Int, end: Int) -> tuple[Int, Int, Int]:
     """Read a string whose opening quote is before ``place``.
 
     Returns (place of the closing quote, 1 if there was an escape, outcome).
@@ -109,14 +111,14 @@ def _string(data, place, end):
 
 
 @inlined
-def _digits(data, place, end):
+def _digits(data: U8, place: Int, end: Int) -> Int:
     while place < end and _ZERO <= data[place] <= _NINE:
         place += 1
     return place
 
 
 @inlined
-def _number(data, place, end):
+def _number(data: U8, place: Int, end: Int) -> Int:
     """Return the place after a JSON number (RFC 8259, section 6), or -1."""
     if place < end and data[place] == _MINUS:
         place += 1
@@ -141,7 +143,7 @@ def _number(data, place, end):
 
 
 @inlined
-def _word(data, place, end):
+def _word(data: U8, place: Int, end: Int) -> tuple[Int, Int]:
     """Return (place after true, false or null, kind), or (-1, 0)."""
     byte = data[place]
     if byte == 0x74 and place + 4 <= end and data[place + 1] == 0x72 and data[place + 2] == 0x75 and data[place + 3] == 0x65:
@@ -161,7 +163,7 @@ def _word(data, place, end):
 
 
 @inlined
-def _is_text_key(data, start, end):
+def _is_text_key(data: U8, start: Int, end: Int) -> bool:
     return (
         end - start == 5
         and data[start] == 0x23
@@ -173,7 +175,7 @@ def _is_text_key(data, start, end):
 
 
 @inlined
-def _hash_name(data, start, end, state):
+def _hash_name(data: U8, start: Int, end: Int, state: np.uint64) -> np.uint64:
     """Continue a path's hash over a key, in the form of ``fields.name_key``: ASCII lower case, no blanks."""
     for place in range(start, end):
         byte = data[place]
@@ -186,14 +188,20 @@ def _hash_name(data, start, end, state):
 
 
 @inlined
-def _hash_exact(data, start, end, state):
+def _longer_path(data: U8, start: Int, end: Int, path: np.uint64, named: Int) -> np.uint64:
+    """Return the hash of a path that goes on with a key."""
+    return _hash_name(data, start, end, step(path, _DOT_BYTE) if named else path)
+
+
+@inlined
+def _hash_exact(data: U8, start: Int, end: Int, state: np.uint64) -> np.uint64:
     for place in range(start, end):
         state = step(state, data[place])
     return state
 
 
 @inlined
-def _transparent(data, start, end, way, ways, seed):
+def _transparent(data: U8, start: Int, end: Int, way: Int, ways: Ways, seed: np.uint64) -> Int:
     """Return the transparent way after a key, or -1 where the key names a field."""
     state = _hash_exact(data, start, end, step(seed, np.uint8(way)))
     found = look_up(ways.keys, ways.values, state)
@@ -201,7 +209,7 @@ def _transparent(data, start, end, way, ways, seed):
 
 
 @inlined
-def _put(tape, count, field, start, end, kind, key_start, key_end):
+def _put(tape: I32, count: Int, field: Int, start: Int, end: Int, kind: Int, key_start: Int, key_end: Int) -> None:
     tape[count, FIELD] = field
     tape[count, START] = start
     tape[count, END] = end
@@ -210,15 +218,61 @@ def _put(tape, count, field, start, end, kind, key_start, key_end):
     tape[count, KEY_END] = key_end
 
 
+@inlined
+def _key_of(data: U8, place: Int, end: Int) -> tuple[Int, Int, Int]:
+    """Read a member's key, whose opening quote is at ``place``, and its colon.
+
+    Returns (place of the closing quote, place of the value, outcome).
+    """
+    if data[place] != _QUOTE:
+        return place, place, UNREADABLE
+    stop, escaped, outcome = _string(data, place + 1, end)
+    if outcome != READ:
+        return stop, place, outcome
+    if escaped or stop == place + 1:
+        return stop, place, SLOW
+    place = skip_blanks(data, stop + 1, end)
+    if place >= end or data[place] != _COLON:
+        return stop, place, UNREADABLE
+    place = skip_blanks(data, place + 1, end)
+    return stop, place, READ if place < end else UNREADABLE
+
+
+@inlined
+def _scalar(data: U8, place: Int, end: Int, tape: I32, count: Int, field: Int, key_start: Int, key_end: Int) -> tuple[Int, Int]:
+    """Put a string, number or word on the tape; return (place after it, outcome)."""
+    byte = data[place]
+    if byte == _QUOTE:
+        stop, escaped, outcome = _string(data, place + 1, end)
+        if outcome == READ:
+            _put(tape, count, field, place + 1, stop, ESCAPED if escaped else TEXT, key_start, key_end)
+        return stop + 1, outcome
+    if byte == _MINUS or _ZERO <= byte <= _NINE:
+        stop, kind = _number(data, place, end), NUMBER
+    else:
+        stop, kind = _word(data, place, end)
+    if stop < 0:
+        return place, UNREADABLE
+    _put(tape, count, field, place, stop, kind, key_start, key_end)
+    return stop, READ
+
+
+@inlined
+def _push(stack: I64, depth: Int, is_object: bool, way: Int, named: Int, key_start: Int, key_end: Int) -> None:
+    stack[depth, _IS_OBJECT] = 1 if is_object else 0
+    stack[depth, _WAY], stack[depth, _NAMED] = way, named
+    stack[depth, _KEY_START], stack[depth, _KEY_END] = key_start, key_end
+
+
 @kernel
-def tokenise(data, place, end, names, ways, tape, members, stack, paths):
+def tokenise(
+    data: U8, place: Int, end: Int, names: Names, ways: Ways, tape: I32, members: I32, stack: I64, paths: U64
+) -> tuple[Int, Int, Int, Int]:
     """Read one event.
 
     Args:
-        data: uint8, the batch's bytes.
-        place, end: the event's byte range.
-        names: ``tables.Names``: path hash -> field id.
-        ways: ``tables.Ways``: the transparent wrappers.
+        data, place, end: the batch's bytes, and the event's range in them.
+        names, ways: path hash -> field id; the transparent wrappers.
         tape, members: int32 outputs, rows to spare make an event SLOW.
         stack, paths: int64 and uint64 scratch, MAX_DEPTH + 1 rows.
 
@@ -235,9 +289,7 @@ def tokenise(data, place, end, names, ways, tape, members, stack, paths):
     while True:
         place = skip_blanks(data, place, end)
         if place >= end:
-            if depth == 0 and state == _AFTER:
-                return READ, count, member_count, place
-            return UNREADABLE, count, member_count, place
+            return READ if depth == 0 and state == _AFTER else UNREADABLE, count, member_count, place
         byte = data[place]
         if state == _AFTER:
             if depth == member_depth:
@@ -264,58 +316,35 @@ def tokenise(data, place, end, names, ways, tape, members, stack, paths):
             else:
                 return UNREADABLE, count, member_count, place
         if state == _KEY:
-            if byte != _QUOTE:
-                return UNREADABLE, count, member_count, place
             key_start = place + 1
-            key_end, escaped, outcome = _string(data, key_start, end)
+            key_end, place, outcome = _key_of(data, place, end)
             if outcome != READ:
                 return outcome, count, member_count, place
-            if escaped or key_end == key_start:
-                return SLOW, count, member_count, place
-            place = skip_blanks(data, key_end + 1, end)
-            if place >= end or data[place] != _COLON:
-                return UNREADABLE, count, member_count, place
-            place = skip_blanks(data, place + 1, end)
-            if place >= end:
-                return UNREADABLE, count, member_count, place
             byte = data[place]
-            parent_way = stack[depth - 1, _WAY]
-            named, path = stack[depth - 1, _NAMED], paths[depth - 1]
+            parent_way, named, path = stack[depth - 1, _WAY], stack[depth - 1, _NAMED], paths[depth - 1]
             container = byte == _OPEN or byte == _OPEN_LIST
             way = np.int64(-1)
             if container and parent_way >= 0:
                 way = _transparent(data, key_start, key_end, parent_way, ways, seed)
-            if way < 0 and not (named and _is_text_key(data, key_start, key_end)):
-                if named:
-                    path = step(path, _DOT_BYTE)
-                path = _hash_name(data, key_start, key_end, path)
-                named = 1
-                field = look_up(names.keys, names.values, path)
-                if parent_way >= 0:
-                    if member_count >= members.shape[0]:
-                        return SLOW, count, member_count, place
-                    members[member_count, 0] = key_start - 1
-                    member_depth = depth
-                if container:
-                    if count >= tape.shape[0]:
-                        return SLOW, count, member_count, place
-                    _put(tape, count, field, place, place, CONTAINER, key_start, key_end)
-                    count += 1
-            elif way >= 0:
-                field = np.int64(-1)
-            else:
-                field = look_up(names.keys, names.values, path)
+            fresh = way < 0 and not (named and _is_text_key(data, key_start, key_end))
+            if fresh:
+                path, named = _longer_path(data, key_start, key_end, path, named), 1
+            field = look_up(names.keys, names.values, path) if way < 0 else np.int64(-1)
+            if fresh and ((parent_way >= 0 and member_count >= members.shape[0]) or (container and count >= tape.shape[0])):
+                return SLOW, count, member_count, place
+            if fresh and parent_way >= 0:
+                members[member_count, 0] = key_start - 1
+                member_depth = depth
+            if fresh and container:
+                _put(tape, count, field, place, place, CONTAINER, key_start, key_end)
+                count += 1
             state = _VALUE
         if byte == _OPEN or byte == _OPEN_LIST:
-            if depth >= MAX_DEPTH:
-                return UNREADABLE, count, member_count, place
             is_object = byte == _OPEN
-            if root and not is_object:
+            if depth >= MAX_DEPTH or (root and not is_object):
                 return UNREADABLE, count, member_count, place
             root = False
-            stack[depth, _IS_OBJECT] = 1 if is_object else 0
-            stack[depth, _WAY], stack[depth, _NAMED] = way, named
-            stack[depth, _KEY_START], stack[depth, _KEY_END] = key_start, key_end
+            _push(stack, depth, is_object, way, named, key_start, key_end)
             paths[depth] = path
             depth += 1
             place = skip_blanks(data, place + 1, end)
@@ -329,26 +358,10 @@ def tokenise(data, place, end, names, ways, tape, members, stack, paths):
             else:
                 state = _KEY if is_object else _VALUE
             continue
-        if root:
-            return UNREADABLE, count, member_count, place
-        if count >= tape.shape[0]:
-            return SLOW, count, member_count, place
-        start = place
-        if byte == _QUOTE:
-            place, escaped, outcome = _string(data, start + 1, end)
-            if outcome != READ:
-                return outcome, count, member_count, place
-            _put(tape, count, field, start + 1, place, ESCAPED if escaped else TEXT, key_start, key_end)
-            place += 1
-        elif byte == _MINUS or _ZERO <= byte <= _NINE:
-            place = _number(data, start, end)
-            if place < 0:
-                return UNREADABLE, count, member_count, start
-            _put(tape, count, field, start, place, NUMBER, key_start, key_end)
-        else:
-            place, kind = _word(data, start, end)
-            if place < 0:
-                return UNREADABLE, count, member_count, start
-            _put(tape, count, field, start, place, kind, key_start, key_end)
+        if root or count >= tape.shape[0]:
+            return UNREADABLE if root else SLOW, count, member_count, place
+        place, outcome = _scalar(data, place, end, tape, count, field, key_start, key_end)
+        if outcome != READ:
+            return outcome, count, member_count, place
         count += 1
         state = _AFTER

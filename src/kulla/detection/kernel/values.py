@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from kulla.detection.kernel.jit import inlined, kernel
+from kulla.detection.kernel.tables import I32, U8
 from kulla.detection.kernel.tokenise import ESCAPED, NUMBER
+from kulla.detection.kernel.types import Int
 
 #: "No time": moment.UNKNOWN.
 NO_TIME = np.int64(-(2**63))
@@ -14,17 +16,17 @@ _SECOND = np.int64(1_000_000)
 
 
 @inlined
-def _hex(byte):
+def _hex(byte: Int) -> Int:
     return np.int64(byte - 0x30 if byte <= 0x39 else (byte | 0x20) - 0x57)
 
 
 @inlined
-def _hex4(data, place):
+def _hex4(data: U8, place: Int) -> Int:
     return (_hex(data[place]) << 12) | (_hex(data[place + 1]) << 8) | (_hex(data[place + 2]) << 4) | _hex(data[place + 3])
 
 
 @inlined
-def _short_escape(byte):
+def _short_escape(byte: np.uint8) -> np.uint8:
     """Return the byte that a two-character escape stands for."""
     if byte == 0x6E:
         return np.uint8(0x0A)
@@ -40,7 +42,7 @@ def _short_escape(byte):
 
 
 @inlined
-def put_code(out, place, code):
+def put_code(out: U8, place: Int, code: Int) -> Int:
     """Write one code point as UTF-8; return the place after it. Needs 4 bytes of room."""
     if code < 0x80:
         out[place] = code
@@ -62,7 +64,7 @@ def put_code(out, place, code):
 
 
 @inlined
-def get_code(data, place, end):
+def get_code(data: U8, place: Int, end: Int) -> tuple[Int, Int]:
     """Read one code point of UTF-8; return (code, place after it). Cut sequences give the lead byte alone."""
     lead = np.int64(data[place])
     if lead < 0xC0 or place + 1 >= end:
@@ -80,7 +82,7 @@ def get_code(data, place, end):
 
 
 @inlined
-def fold_code(code, pages, folds):
+def fold_code(code: Int, pages: I32, folds: I32) -> Int:
     """Return the folded code point; ``pages`` (one for 256 code points) point into ``folds``."""
     if code >= 0x110000:
         return code
@@ -89,7 +91,7 @@ def fold_code(code, pages, folds):
 
 
 @kernel
-def _fold_wide(data, start, end, out, place, escaped, pages, folds):
+def _fold_wide(data: U8, start: Int, end: Int, out: U8, place: Int, escaped: bool, pages: I32, folds: I32) -> Int:
     """Unescape and fold text that is not all ASCII; return the place after it."""
     while start < end:
         byte = data[start]
@@ -110,7 +112,7 @@ def _fold_wide(data, start, end, out, place, escaped, pages, folds):
 
 
 @kernel
-def unescape_into(data, start, end, out):
+def unescape_into(data: U8, start: Int, end: Int, out: U8) -> Int:
     """Write a JSON string's text as UTF-8 from 0 on; return the place after it. Text never grows by unescaping."""
     place = np.int64(0)
     while start < end:
@@ -132,7 +134,7 @@ def unescape_into(data, start, end, out):
 
 
 @inlined
-def fold_into(data, start, end, kind, out, pages, folds, lower):
+def fold_into(data: U8, start: Int, end: Int, kind: Int, out: U8, pages: I32, folds: I32, lower: U8) -> Int:
     """Write a value, unescaped and folded, into ``out`` between two pairs of 0xFF.
 
     0xFF never occurs in UTF-8, so that "starts with" and "ends with" are "contains" with a sentinel.
@@ -165,7 +167,7 @@ def fold_into(data, start, end, kind, out, pages, folds, lower):
 
 
 @inlined
-def whole_number(buffer, start, end):
+def whole_number(buffer: U8, start: Int, end: Int) -> tuple[Int, Int]:
     """Read a decimal whole number of at most 15 digits; return (number, 1), or (0, 0) for anything else."""
     place = start
     negative = place < end and buffer[place] == 0x2D
@@ -184,7 +186,7 @@ def whole_number(buffer, start, end):
 
 
 @inlined
-def ipv4(buffer, start, end):
+def ipv4(buffer: U8, start: Int, end: Int) -> tuple[Int, Int]:
     """Read a dotted IPv4 address; return (number, 1), (0, 0) if it is none."""
     total, part, digits, dots = np.int64(0), np.int64(0), 0, 0
     if end - start > 15 or end - start < 7:
@@ -211,14 +213,14 @@ def ipv4(buffer, start, end):
 
 
 @inlined
-def _two(data, place):
+def _two(data: U8, place: Int) -> Int:
     """Read two digits, -1 if they are not."""
     high, low = np.int64(data[place]) - 0x30, np.int64(data[place + 1]) - 0x30
     return high * 10 + low if 0 <= high <= 9 and 0 <= low <= 9 else np.int64(-1)
 
 
 @inlined
-def _days(year, month, day):
+def _days(year: Int, month: Int, day: Int) -> Int:
     """Days since 1970-01-01 in the proleptic Gregorian calendar (Hinnant, "days from civil")."""
     year -= month <= 2
     era = year // 400
@@ -228,14 +230,14 @@ def _days(year, month, day):
 
 
 @inlined
-def _month_days(year, month):
+def _month_days(year: Int, month: Int) -> Int:
     if month == 2:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
 
 
 @inlined
-def _fraction(data, place, end):
+def _fraction(data: U8, place: Int, end: Int) -> tuple[Int, Int]:
     """Read digits after the point as microseconds; return (microseconds, place after all digits)."""
     total, scale = np.int64(0), np.int64(100_000)
     while place < end and 0x30 <= data[place] <= 0x39:
@@ -246,7 +248,7 @@ def _fraction(data, place, end):
 
 
 @inlined
-def _offset(data, place, end):
+def _offset(data: U8, place: Int, end: Int) -> tuple[Int, Int]:
     """Read Z, +hh:mm, +hhmm, " UTC" or nothing; return (seconds east, 1), or (0, 0) for anything else."""
     if place == end or (place + 1 == end and (data[place] | 0x20) == 0x7A):
         return np.int64(0), 1
@@ -267,7 +269,7 @@ def _offset(data, place, end):
 
 
 @inlined
-def iso_time(data, start, end):
+def iso_time(data: U8, start: Int, end: Int) -> Int:
     """Read RFC 3339 / ISO 8601 (blank for T, comma for point, no zone means UTC) as microseconds, or NO_TIME."""
     if end - start < 19 or data[start + 4] != 0x2D or data[start + 7] != 0x2D or data[start + 13] != 0x3A or data[start + 16] != 0x3A:
         return NO_TIME
@@ -291,7 +293,7 @@ def iso_time(data, start, end):
 
 
 @inlined
-def epoch_time(data, start, end):
+def epoch_time(data: U8, start: Int, end: Int) -> Int:
     """Read seconds (with a fraction), milli-, micro- or nanoseconds since 1970, told apart by size; or NO_TIME."""
     total, last, place = np.int64(0), np.int64(0), start
     while place < end and 0x30 <= data[place] <= 0x39 and place - start < 19:
@@ -314,7 +316,7 @@ def epoch_time(data, start, end):
 
 
 @inlined
-def time_of(data, start, end, kind):
+def time_of(data: U8, start: Int, end: Int, kind: Int) -> Int:
     """Return the moment that a value names, in microseconds UTC, or NO_TIME."""
     if kind == NUMBER:
         return epoch_time(data, start, end)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from kulla.detection.kernel.render import MATCHED
-from kulla.detection.kernel.tables import I32, I64, U8, U64, Tables
+from kulla.detection.kernel.tables import Tables
 from kulla.detection.kernel.tokenise import MAX_DEPTH, STACK_COLUMNS, TAPE_COLUMNS
+from kulla.detection.kernel.types import Out, Work
 
 #: Values of one event that the kernel handles; an event with more goes the slow way.
 TAPE_ROWS = 8_192
@@ -21,52 +20,6 @@ GROUPS = 64
 LINE_BYTES = 4 * 1024 * 1024
 FOUND_ROWS = 32_768
 FOUND_COLUMNS = 8
-
-
-class Work(NamedTuple):
-    """Scratch of one thread. A stamp equal to the event's serial number means "in this event"."""
-
-    hit: I32
-    hit_token: I32
-    open: I32
-    open_token: I32
-    tried: I64
-    mixed: I32
-    program_seen: I32
-    candidates: I32
-    asked: I32
-    shown: I32
-    counters: I64
-    scratch: U8
-    other: U8
-    tape: I32
-    members: I32
-    stack: I64
-    paths: U64
-    role_token: I32
-    role_differs: U8
-    tokens: I64
-    groups: I64
-
-
-class Out(NamedTuple):
-    """What a call gives back.
-
-    ``found`` rows are (event, rule, program, start, end, state, first asked, last asked); the states are in ``scan.py``.
-    ``asked`` rows are (leaf, start, end, kind) of the batch's bytes; ``truths`` holds the verdicts of open programs' literals.
-    ``indicators`` rows are (event, start, end, kind, field, group; -1 where there were too many groups). ``totals`` counts found, line bytes, asked, truths, indicators.
-    """
-
-    lines: U8
-    found: I32
-    asked: I32
-    truths: U8
-    indicators: I32
-    times: I64
-    classes: I32
-    states: U8
-    seen: U8
-    totals: I64
 
 
 def new_work(tables: Tables, longest: int) -> Work:

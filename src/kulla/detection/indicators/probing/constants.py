@@ -14,8 +14,8 @@ from kulla.model.observable import ObservableType
 Bytes = NDArray[np.uint8]
 Table = NDArray[np.uint64]
 Hits = NDArray[np.int64]
-#: What numba takes for a number of 64 bits with a sign.
-Int = int | np.int64
+#: What numba takes for a whole number with a sign.
+Int = int | np.int32 | np.int64
 
 STEP = np.uint64(hashing.STEP)
 FINISH_A = np.uint64(hashing.FINISH_A)
