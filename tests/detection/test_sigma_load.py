@@ -433,3 +433,12 @@ def test_a_wrong_file_of_placeholders_is_an_error_of_the_caller(tmp_path: Path, 
         read_placeholders(str(path))
     with pytest.raises(UsageError, match="cannot be read"):
         read_placeholders(str(tmp_path / "gone.yml"))
+
+
+def test_a_rule_that_cannot_be_used_keeps_no_other_from_its_id(tmp_path: Path):
+    whole = f"title: A\nid: {FIRST}\nlogsource: {{product: windows}}\ndetection:\n  selection: {{Image: a}}\n  condition: selection\n"
+    (tmp_path / "1.yml").write_text(whole.replace("condition: selection", "condition: other"))
+    (tmp_path / "2.yml").write_text(whole)
+    found = load_rules([str(tmp_path)])
+    assert [Path(rule.path).name for rule in found.rules] == ["2.yml"]
+    assert [(Path(one.path).name, one.state) for one in found.rejected] == [("1.yml", "invalid")]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from kulla.detection.byhand import ByHand
 from kulla.detection.ir import Rule
-from kulla.detection.predicates import Timeouts
 from kulla.detection.logsources import Catalogue, builtin
+from kulla.detection.predicates import Timeouts
 from kulla.detection.scanned import Hit, Scanned
 from kulla.model import moment
 from kulla.telemetry.batch import Batch

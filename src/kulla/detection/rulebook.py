@@ -44,6 +44,12 @@ class RuleInfo:
         """Return a rule's info."""
         return cls(rule.id, rule.title, rule.level, rule.status, rule.path, rule.line, rule.silent, rule.logsource)
 
+    @classmethod
+    def from_list(cls, kept: list[Any]) -> RuleInfo:
+        """Return what ``to_list`` gave."""
+        given, title, level, status, path, line, silent, product, category, service = kept
+        return cls(given, title, level, status, path, line, silent, LogSource(product, category, service))
+
     def to_list(self) -> list[Any]:
         """Return the form kept in the cache."""
         source = self.logsource
@@ -204,6 +210,6 @@ def _from_cache(path: Path) -> RuleBook | None:
     if found is None:
         return None
     compiled, shelves, meta = found
-    infos = tuple(RuleInfo(*kept[:7], LogSource(*kept[7:])) for kept in meta["infos"])
-    lists = (tuple(map(value_of, meta[name])) for name in ("correlations", "rejected", "remarks"))
-    return RuleBook(shelves["rules"], infos, *lists, compiled, compiled.bases)
+    infos = tuple(RuleInfo.from_list(kept) for kept in meta["infos"])
+    correlations, rejected, remarks = (tuple(map(value_of, meta[name])) for name in ("correlations", "rejected", "remarks"))
+    return RuleBook(shelves["rules"], infos, correlations, rejected, remarks, compiled, compiled.bases)

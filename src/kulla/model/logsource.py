@@ -15,11 +15,7 @@ class LogSource:
 
     def covers(self, event: LogSource) -> bool:
         """Return whether a rule with this log source applies to an event of log source ``event``."""
-        return (
-            self.product in (None, event.product)
-            and self.category in (None, event.category)
-            and self.service in (None, event.service)
-        )
+        return self.product in (None, event.product) and self.category in (None, event.category) and self.service in (None, event.service)
 
     def to_dict(self) -> dict[str, str | None]:
         """Return the form of ``logsource`` in kulla.detection/1."""

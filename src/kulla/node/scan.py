@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from kulla.detection.correlation.correlator import Correlator
 from kulla.detection.correlation.model import Hit as CorrelationHit
 from kulla.detection.engine import ALWAYS, Engine, Scanned, kernel_available
-from kulla.detection.logsources import Catalogue, builtin
 from kulla.detection.indicators.searches import search_rules
 from kulla.detection.kernelcache import is_compiled
+from kulla.detection.logsources import Catalogue, builtin
 from kulla.detection.rulebook import RuleBook, book_of, open_rules
 from kulla.model import moment
 from kulla.model.level import rank
@@ -229,9 +229,7 @@ class Scan:
         needs = self._correlator.needs[rule] if self._correlator else ()
         values = {name: event.value(name, aliases) for name in needs}
         around = event.envelope
-        return CorrelationHit(
-            rule, hit.time, batch.source.path, event.number, around.record_id, around.channel, around.host, values
-        )
+        return CorrelationHit(rule, hit.time, batch.source.path, event.number, around.record_id, around.channel, around.host, values)
 
     def _correlate(self, write: Write) -> None:
         wanted = rank(self._request.level)

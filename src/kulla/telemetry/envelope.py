@@ -14,6 +14,9 @@ from kulla.telemetry.flatten import Fields, Kind, Value
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d*))?(?:[Zz]| UTC| ?([+-])(\d\d):?(\d\d))?", re.ASCII)
 _EPOCH = re.compile(r"(\d{9,10})(?:\.(\d*))?|(\d{11,19})(?:\.\d*)?", re.ASCII)
 _LONGEST_SECOND = 60
+_LAST_HOUR, _LAST_MINUTE = 23, 59
+#: Digits of milliseconds and of microseconds since 1970; more are nanoseconds.
+_MILLI_DIGITS, _MICRO_DIGITS = 13, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def _iso(text: str) -> int:
         return UNKNOWN
     year, month, day, hour, minute, second = (int(match[group]) for group in range(1, 7))
     east = (int(match[9]) * 60 + int(match[10])) * 60 if match[8] else 0
-    if second > _LONGEST_SECOND or (match[8] and (int(match[9]) > 23 or int(match[10]) > 59)):
+    if second > _LONGEST_SECOND or (match[8] and (int(match[9]) > _LAST_HOUR or int(match[10]) > _LAST_MINUTE)):
         return UNKNOWN
     try:
         start = from_datetime(datetime(year, month, day, hour, minute, tzinfo=UTC))
@@ -82,9 +85,9 @@ def _epoch(text: str) -> int:
 
 def _scaled(digits: str) -> int:
     number = int(digits)
-    if len(digits) <= 13:
+    if len(digits) <= _MILLI_DIGITS:
         return number * 1000
-    return number if len(digits) <= 16 else number // 1000
+    return number if len(digits) <= _MICRO_DIGITS else number // 1000
 
 
 def _micros(fraction: str | None) -> int:

@@ -335,3 +335,9 @@ json_values = st.recursive(
 @given(value=json_values)
 def test_any_json_loads_without_an_exception(value: object, tmp_path_factory: pytest.TempPathFactory):
     written(tmp_path_factory.getbasetemp(), json.dumps(value), "any.json")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n; nor here\n", "type,value\n"])
+def test_a_list_of_nothing_is_told(tmp_path: Path, text: str):
+    indicators, problems = written(tmp_path, text)
+    assert (len(indicators), told(problems)) == (0, [("no-indicators", "", 1)])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from kulla.telemetry.fields import TRANSPARENT
-from tests.detection.strategies import events, scalars, texts
+from tests.detection.strategies import scalars, texts
 
 #: Pieces that are put into events at random places.
 PIECES = (

@@ -13,7 +13,7 @@ from kulla.detection.ir import Op, Predicate, Rule
 from kulla.detection.logsources import Catalogue
 from kulla.model.logsource import LogSource
 from tests.detection.kernel.both_ways import small_catalogue
-from tests.detection.strategies import _inner, names, predicates, strings, texts
+from tests.detection.strategies import _inner, predicates, strings, texts
 
 KIND, CODE = Probe("kind", "code"), Probe("x")
 _PAIR = Probe("a.b", "kind")
@@ -51,6 +51,7 @@ REAL_SOURCES = (
     LogSource("linux"), LogSource("linux", None, "sshd"), LogSource(None, "process_creation"), LogSource("site", "auth"),
     LogSource("zeek", None, "dns"), LogSource("nowhere"),
 )  # fmt: skip
+SMALL_BASES = (LogSource(), LogSource("r"), LogSource("p", "c1"), LogSource("p", "c1", "s"), LogSource("nowhere", "at", "all"))
 REAL_BASES = (LogSource(), LogSource("windows"), LogSource("linux"), LogSource("zeek", None, "dns"), LogSource("nowhere", "at", "all"))
 
 SMALL_FIELDS = ("kind", "code", "Image", "NewImage", "CommandLine", "cmd", "x", "tag", "a.b", "Missing")
@@ -60,12 +61,21 @@ REAL_FIELDS = (
     "TargetObject", "ScriptBlockText", "program", "Missing",
 )  # fmt: skip
 
-_CHANNELS = (
+CHANNELS = (
     "Security", "security", "SECURITY", "System", "Application", "Microsoft-Windows-Sysmon/Operational", "Windows PowerShell",
     "Microsoft-Windows-PowerShell/Operational", "Unheard-Of/Operational",
 )  # fmt: skip
-_PROVIDERS = ("Microsoft-Windows-Sysmon", "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Eventlog", "Linux-Sysmon", "Nobody")
-_IDS = (1, 3, 12, 13, 4624, 4688, 4104, 1102, 104, 7045, 0)
+PROVIDERS = ("Microsoft-Windows-Sysmon", "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Eventlog", "Linux-Sysmon", "Nobody")
+IDS = (1, 3, 12, 13, 4624, 4688, 4104, 1102, 104, 7045, 0)
+
+
+#: JSON of times around the windows that the tests ask for, and of none.
+TIMES = (
+    '"2022-07-15T09:14:03.12Z"', '"2022-07-15 11:14:04,5+02:00"', '"2022-07-15T09:14:02Z"', "1657876443.120", "1657876444",
+    '"1657876443120"', '"1969-12-31T23:59:59.999999Z"', '"0001-01-01T00:00:00+12:00"', '"9999-12-31T23:59:60Z"',
+    '"2022-07-15T09:14:03\\u005a"', '"soon"', "null", "[]", '[null, "2022-07-15T09:14:03Z", "2021-01-01T00:00:00Z"]',
+    "9999999999999999999", "1e9", "true",
+)  # fmt: skip
 
 
 def _code(values: tuple[object, ...]) -> SearchStrategy[str]:
@@ -111,9 +121,9 @@ def windows_events() -> SearchStrategy[bytes]:
     system = st.fixed_dictionaries(
         {},
         optional={
-            "EventID": _code(_IDS),
-            "Channel": _code(_CHANNELS),
-            "Provider": st.sampled_from(_PROVIDERS).map(lambda name: json.dumps({"#attributes": {"Name": name}})),
+            "EventID": _code(IDS),
+            "Channel": _code(CHANNELS),
+            "Provider": st.sampled_from(PROVIDERS).map(lambda name: json.dumps({"#attributes": {"Name": name}})),
             "Computer": strings(),
             "EventRecordID": st.sampled_from(("17", '"18"', "null", '"\\u0031"')),
             "TimeCreated": times().map(lambda text: '{"#attributes": {"SystemTime": ' + text + "}}"),
@@ -133,14 +143,8 @@ def _windows(system: dict[str, str], data: list[str], form: int) -> bytes:
 
 
 def times() -> SearchStrategy[str]:
-    """Return JSON of a time, around the windows that the tests ask for, or of none."""
-    return st.sampled_from(
-        (
-            '"2022-07-15T09:14:03.12Z"', '"2022-07-15 11:14:04,5+02:00"', '"2022-07-15T09:14:02Z"', "1657876443.120", "1657876444", '"1657876443120"',
-            '"1969-12-31T23:59:59.999999Z"', '"0001-01-01T00:00:00+12:00"', '"9999-12-31T23:59:60Z"', '"2022-07-15T09:14:03\\u005a"', '"soon"',
-            "null", "[]", '[null, "2022-07-15T09:14:03Z", "2021-01-01T00:00:00Z"]', "9999999999999999999", "1e9", "true",
-        )
-    )  # fmt: skip
+    """Return JSON of a time."""
+    return st.sampled_from(TIMES)
 
 
 def logsources(choices: tuple[LogSource, ...]) -> SearchStrategy[LogSource]:
@@ -169,11 +173,11 @@ def _about(draw: st.DrawFn, fields: tuple[str, ...], codes: dict[str, tuple[Any,
 def rules(fields: tuple[str, ...], codes: dict[str, tuple[Any, ...]], sources: tuple[LogSource, ...]) -> SearchStrategy[list[Rule]]:
     """Return rules for log sources of a table, silent ones among them."""
     tree = st.recursive(_about(fields, codes), _inner, max_leaves=8)
-    rule = st.builds(lambda source, one, silent: Rule("", "", source, one, silent=silent == 0), logsources(sources), tree, st.integers(0, 9))
+    rule = st.builds(
+        lambda source, one, silent: Rule("", "", source, one, silent=silent == 0), logsources(sources), tree, st.integers(0, 9)
+    )
     return st.lists(rule, min_size=1, max_size=10)
 
 
 SMALL_CODES: dict[str, tuple[Any, ...]] = {"kind": ("alpha", "Alpha", "beta", "gamma", "ist", "al"), "code": (1, 2, 3, 4), "x": ("ab", "a")}
-REAL_CODES: dict[str, tuple[Any, ...]] = {"EventID": _IDS, "Channel": _CHANNELS[:4], "Provider_Name": _PROVIDERS}
-
-__all__ = ["CLASSES", "SITE", "SMALL", "names"]
+REAL_CODES: dict[str, tuple[Any, ...]] = {"EventID": IDS, "Channel": CHANNELS[:4], "Provider_Name": PROVIDERS}

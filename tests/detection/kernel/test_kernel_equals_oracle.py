@@ -20,34 +20,71 @@ from tests.detection import strategies
 from tests.detection.kernel import sources
 from tests.detection.kernel.both_ways import Setting, check, renumbered
 from tests.detection.kernel.hostile import damaged, odd_events
+from tests.detection.kernel.random_cases import SLOW, Maker, by_hand, json_values, run
 
 #: 2022-07-15T09:14:03Z and a second more, the moments around which ``sources.times`` lie.
 SINCE, UNTIL = 1_657_876_443_000_000, 1_657_876_444_000_000
-MANY = settings(max_examples=300)
+#: A small table of log sources: the large one takes time to compile.
+PLAIN_SETTING = Setting(catalogue=sources.SMALL)
+MANY = settings(max_examples=400 if SLOW else 30)
+FEW = settings(max_examples=200 if SLOW else 15)
+
+
+# For volume: a seeded generator. Each seed gives some hundred pairs of rule and event.
+
+
+def test_many_random_rules_and_events():
+    seeds = range(by_hand(25))
+    assert run(seeds, Maker, Setting()) > len(seeds)
+
+
+def test_many_random_rules_and_events_with_classes_and_aliases():
+    keys = {"kind": json_values("alpha", "ALPHA", "Beta", "gamma", "ist", "delta"), "code": json_values(1, 2, 3, 4, "ab")}
+    for number, base in enumerate(sources.SMALL_BASES):
+        seeds = range(10_000 * number, 10_000 * number + by_hand(8))
+        setting = Setting(catalogue=sources.SMALL, logsource=base)
+        assert run(seeds, lambda seed: Maker(seed, sources.SMALL_FIELDS, keys, sources.SMALL_SOURCES), setting) > len(seeds)
+
+
+def test_many_random_windows_events():
+    keys = {
+        "EventID": json_values(*sources.IDS),
+        "Channel": json_values(*sources.CHANNELS),
+        "Provider_Name": json_values(*sources.PROVIDERS),
+        "TimeCreated": sources.TIMES,
+    }
+    for number, catalogue in enumerate((builtin(), sources.SITE)):
+        seeds = range(20_000 * number, 20_000 * number + by_hand(6))
+        setting = Setting(catalogue=catalogue, window=(SINCE - 10**15, UNTIL))
+        assert run(seeds, lambda seed: Maker(seed, sources.REAL_FIELDS, keys, sources.REAL_SOURCES), setting) > len(seeds)
+
+
+# With Hypothesis, which looks for the smallest case.
 
 
 @MANY
 @given(strategies.rules_and_events())
 def test_rules_made_from_events(drawn: tuple[list[Rule], list[bytes]]):
-    check(*drawn)
+    check(*drawn, PLAIN_SETTING)
 
 
 @MANY
 @given(st.lists(strategies.rules(), min_size=1, max_size=12), st.lists(st.one_of(strategies.events(), odd_events()), max_size=4))
 def test_any_rules_and_events(rules: list[Rule], events: list[bytes]):
-    check(renumbered(rules), events)
+    check(renumbered(rules), events, PLAIN_SETTING)
 
 
+@FEW
 @given(st.lists(strategies.rules(), min_size=1, max_size=6), st.lists(damaged(strategies.events()), min_size=1, max_size=6))
 def test_damaged_events(rules: list[Rule], events: list[bytes]):
-    check(renumbered(rules), events)
+    check(renumbered(rules), events, PLAIN_SETTING)
 
 
 @MANY
 @given(
     sources.rules(sources.SMALL_FIELDS, sources.SMALL_CODES, sources.SMALL_SOURCES),
     st.lists(sources.small_events(), min_size=1, max_size=5),
-    st.sampled_from((LogSource(), LogSource("r"), LogSource("p", "c1"), LogSource("p", "c1", "s"), LogSource("nowhere", "at", "all"))),
+    st.sampled_from(sources.SMALL_BASES),
 )
 def test_classes_aliases_and_values_known_beforehand(rules: list[Rule], events: list[bytes], base: LogSource):
     check(renumbered(rules), events, Setting(catalogue=sources.SMALL, logsource=base))
@@ -64,6 +101,7 @@ def test_windows_events(rules: list[Rule], events: list[bytes], base: LogSource,
     check(renumbered(rules), events, Setting(catalogue=catalogue, logsource=base))
 
 
+@FEW
 @given(
     sources.rules(sources.REAL_FIELDS, sources.REAL_CODES, (LogSource(),)),
     st.lists(sources.windows_events(), min_size=1, max_size=6),
@@ -151,7 +189,7 @@ P1 = b'"kind":"alpha","code":1'
 
 @pytest.mark.parametrize(
     ("tree", "event", "hits"),
-    (
+    [
         (Or((asks("A", Op.NULL), asks("B", Op.EQUALS, "1"))), b'{"A": 1, "B": 1}', 1),
         (asks("A", Op.NULL), b'{"B": 1}', 1),
         (asks("A", Op.NULL), b'{"A": null}', 1),
@@ -178,7 +216,7 @@ P1 = b'"kind":"alpha","code":1'
         (asks("A", Op.CONTAINS, ""), b'{"A": ""}', 1),
         (asks("A", Op.FIELD_EQUALS, "B"), b'{"A": ["x", "y"], "B": ["z", "Y"]}', 1),
         (asks("A", Op.FIELD_CONTAINS, "A"), b'{"A": ["x", null]}', 1),
-    ),
+    ],
 )  # fmt: skip
 def test_single_cases(tree: object, event: bytes, hits: int):
     assert check([rule(tree)], [event]).rule_hits.tolist() == [hits]
@@ -186,7 +224,7 @@ def test_single_cases(tree: object, event: bytes, hits: int):
 
 @pytest.mark.parametrize(
     ("tree", "event"),
-    (
+    [
         (asks("Image", Op.CONTAINS, "x"), b'{"NewImage": "x1", "Image": "x2", %b}'),
         (asks("Image", Op.CONTAINS, "x"), b'{"a.b": "x1", "NewImage": "x2", %b}'),
         (asks("Image", Op.WILDCARD, "x?*"), b'{"NewImage": "x1", "Image": "x2", %b}'),
@@ -197,7 +235,7 @@ def test_single_cases(tree: object, event: bytes, hits: int):
         (asks("Image", Op.FIELD_EQUALS, "CommandLine"), b'{"NewImage": "x", "CommandLine": "x", %b}'),
         (asks("CommandLine", Op.FIELD_EQUALS, "Image"), b'{"NewImage": "x", "CommandLine": "x", %b}'),
         (asks("CommandLine", Op.FIELD_EQUALS, "Image", cased=True), b'{"NewImage": "x", "CommandLine": "x", %b}'),
-    ),
+    ],
 )
 def test_aliases_answer_and_the_field_of_the_own_name_comes_first(tree: object, event: bytes):
     assert check([rule(tree)], [event % P1], ALIASED).rule_hits.tolist() == [1]
@@ -213,10 +251,12 @@ def test_muted_and_silent_rules_give_no_line_but_count():
 
 
 def test_of_two_classes_that_claim_the_same_the_earlier_wins():
-    rules = renumbered([
-        Rule("", "", LogSource("p", None, "s"), asks("x", Op.EQUALS, "1")),
-        Rule("", "", LogSource("p", "c4"), And((asks("code", Op.EQUALS, "9"), asks("x", Op.EQUALS, "1")))),
-    ])
+    rules = renumbered(
+        [
+            Rule("", "", LogSource("p", None, "s"), asks("x", Op.EQUALS, "1")),
+            Rule("", "", LogSource("p", "c4"), And((asks("code", Op.EQUALS, "9"), asks("x", Op.EQUALS, "1")))),
+        ]
+    )
     found = check(rules, [b'{"kind":"alpha","code":9,"x":1}'], ALIASED)
     assert found.rule_hits.tolist() == [1, 0]
 
@@ -227,7 +267,9 @@ def test_a_long_run_of_times():
     assert found.rule_hits.tolist() == [len(days)]
 
 
-@pytest.mark.parametrize("time", (-(2**63) + 1, -62_135_596_800_000_001, -62_135_596_800_000_000, 253_402_300_799_999_999, 253_402_300_800_000_000, 2**63 - 1))
+@pytest.mark.parametrize(
+    "time", [-(2**63) + 1, -62_135_596_800_000_001, -62_135_596_800_000_000, 253_402_300_799_999_999, 253_402_300_800_000_000, 2**63 - 1]
+)
 def test_times_that_cannot_be_written(time: int):
     check([rule(And(()))], [b'{"A":1}'], times=[time])
 

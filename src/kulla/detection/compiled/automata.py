@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -161,7 +161,7 @@ def _pair_buckets(paired: list[tuple[Wanted, Pattern]]) -> Buckets:
     return buckets
 
 
-def rows(values: list[tuple[int, ...]], columns: int, kind: type[np.generic]) -> np.ndarray:
+def rows(values: Sequence[tuple[int, ...]], columns: int, kind: type[np.generic]) -> np.ndarray:
     """Return a two-dimensional array, never without a row."""
     return np.array(values or [(0,) * columns], kind).reshape(-1, columns)
 

@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from kulla.detection.compiled.automata import AutomataBuilder, Wanted, rows
 from kulla.detection.compiled.patterns import OTHER_SIDE, Check, Pattern, expected_hits, gram_chooser, question
@@ -23,6 +24,7 @@ from kulla.detection.kernel import hashing, scan, tables
 from kulla.model.logsource import LogSource
 from kulla.telemetry.fields import CHANNEL_FIELDS, HOST_FIELDS, ID_FIELDS, SYNONYMS, TIME_FIELDS, TRANSPARENT, name_key
 
+_LAST_ASCII = 0x7F
 #: A leaf that is never hit; negated it is the program of a rule that is true for every event of its class.
 _NEVER = Predicate("\x00never", Op.EQUALS, "\x00")
 
@@ -45,7 +47,7 @@ class Compiled:
     fields: tuple[str, ...]
     leaves: Sequence[Predicate]
     asked_fields: tuple[str | None, ...]
-    leaf_fields: tables.I32
+    leaf_fields: NDArray[np.int32]
     classes: tuple[str, ...]
     bases: tuple[LogSource, ...]
 
@@ -175,7 +177,7 @@ def _answering(parts: _Parts, plain: Variant) -> set[str]:
 
 
 def _names(ids: dict[str, int], seed: int) -> tables.Names:
-    spelled = {name: number for name, number in ids.items()}
+    spelled = dict(ids)
     spelled |= {spelling: ids[name] for spelling, name in SYNONYMS.items() if name in ids}
     keys, values = hashing.make_table({hashing.hash_bytes(seed, name.encode()): number for name, number in spelled.items()})
     return tables.Names(np.array([seed], np.uint64), keys, values)
@@ -267,7 +269,7 @@ def _folding() -> tables.Folding:
     for number, page in enumerate(wanted):
         pages[page] = number
         folds[number * 256 : number * 256 + 256] = [fold_table().get(code, code) for code in range(page << 8, (page << 8) + 256)]
-    lower = np.array([ord(fold(chr(byte))) if byte < 0x80 else byte for byte in range(256)], np.uint8)
+    lower = np.array([ord(fold(chr(byte))) if byte <= _LAST_ASCII else byte for byte in range(256)], np.uint8)
     return tables.Folding(lower, pages, folds)
 
 
@@ -316,7 +318,8 @@ def _anchored(parts: _Parts, programs: list[int]) -> dict[int, tuple[int, ...]]:
 
 def _programs(parts: _Parts) -> tables.Programs:
     leaf_count = len(parts.leaves.predicates)
-    ranges, code = [], []
+    ranges: list[tuple[int, int, int]] = []
+    code: list[tuple[int, int, int]] = []
     for made in parts.programs:
         ranges.append((len(code), len(code) + len(made.code), made.rule))
         code += [(_shifted(literal, leaf_count), yes, no) for literal, yes, no in made.code]
@@ -360,7 +363,8 @@ def positive(tree: Node, negated: bool = False) -> list[Predicate]:
 
 
 def _texts(parts: _Parts) -> tables.Texts:
-    blob, places = bytearray(), {}
+    blob = bytearray()
+    places: dict[bytes, int] = {}
 
     def put(text: bytes) -> tuple[int, int]:
         if text not in places:
@@ -368,7 +372,8 @@ def _texts(parts: _Parts) -> tables.Texts:
             blob.extend(text)
         return places[text], places[text] + len(text)
 
-    rule_rows, leaf_rows = [], []
+    rule_rows: list[tuple[int, ...]] = []
+    leaf_rows: list[tuple[int, ...]] = []
     for rule in parts.rules:
         shown = list(dict.fromkeys(positive(rule.tree)))
         by_hand = any(predicate.field is None or predicate.op is Op.NULL for predicate in shown)

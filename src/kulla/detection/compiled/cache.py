@@ -147,9 +147,7 @@ def _unpacked(whole: memoryview) -> tuple[Compiled, dict[str, Shelf[Any]], dict[
     body = whole[start + length + (-(start + length) % _ALIGN) :]
     sections = {name: _section(body, *place) for name, place in header["sections"].items()}
     names = sorted({name.removesuffix(".text") for name in sections if name.endswith(".text") and name + ".ends" not in sections})
-    shelves = {
-        name: Shelf(sections[f"{name}.text"], sections[f"{name}.ends"], _parse) for name in names if f"{name}.ends" in sections
-    }
+    shelves = {name: Shelf(sections[f"{name}.text"], sections[f"{name}.ends"], _parse) for name in names if f"{name}.ends" in sections}
     kept = header["compiled"]
     compiled = Compiled(
         tables=_nested(tables.Tables, sections),

@@ -7,7 +7,7 @@ A dataclass becomes ``["ClassName", field, field, ...]``, an enumeration ``["=Cl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from enum import Enum
 from fractions import Fraction
 from functools import cache
@@ -53,8 +53,9 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, Enum):
         return ["=" + type(value).__name__, value.value]
-    if is_dataclass(value) and type(value) in _DATACLASSES:
-        return [type(value).__name__, *(plain(getattr(value, name)) for name in _layout(type(value)))]
+    kind: Any = type(value)
+    if kind in _DATACLASSES:
+        return [kind.__name__, *(plain(getattr(value, name)) for name in _layout(kind))]
     if isinstance(value, Fraction) or (type(value) is int and abs(value) >= _WIDE):
         return ["/", str(value.numerator), str(value.denominator)]
     if isinstance(value, tuple):

@@ -25,7 +25,9 @@ _MAX_LISTED = 32
 GOES_ON, FOUND, FOUND_AT_END = 0, 1, 2
 
 Bytes = frozenset[int]
-_ASCII = range(0x80)
+_ASCII_END = 0x80
+_ASCII = range(_ASCII_END)
+_SURROGATES = range(0xD800, 0xE000)
 _DIGITS = frozenset(b"0123456789")
 _WORD = frozenset(b"0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _SPACE = frozenset(b"\t\n\f\r ")
@@ -214,7 +216,7 @@ def _member(kind: Any, value: Any) -> tuple[set[int], bool]:
         return {value}, False
     if kind is c.RANGE:
         low, high = value
-        if high >= 0x80 and high - max(low, 0x80) >= _MAX_LISTED:
+        if high >= _ASCII_END and high - max(low, _ASCII_END) >= _MAX_LISTED:
             raise _Unfit
         return set(range(low, high + 1)), False
     if kind is c.CATEGORY and value in _CATEGORIES:
@@ -236,7 +238,7 @@ def _folded(points: set[int], flags: int) -> frozenset[int]:
     """Return the code points with the other case of each ASCII letter, as RE2 folds."""
     if not flags & re.IGNORECASE:
         return frozenset(points)
-    if any(point >= 0x80 for point in points):
+    if any(point >= _ASCII_END for point in points):
         raise _Unfit
     letters = {chr(point) for point in points}
     both = {form for letter in letters for form in (letter.lower(), letter.upper())}
@@ -244,17 +246,17 @@ def _folded(points: set[int], flags: int) -> frozenset[int]:
 
 
 def _split(points: frozenset[int]) -> tuple[Bytes, tuple[tuple[Bytes, ...], ...]]:
-    wide = [point for point in points if point >= 0x80]
-    if len(wide) > _MAX_LISTED or any(0xD800 <= point < 0xE000 for point in wide):
+    wide = [point for point in points if point >= _ASCII_END]
+    if len(wide) > _MAX_LISTED or any(point in _SURROGATES for point in wide):
         raise _Unfit
-    return frozenset(point for point in points if point < 0x80), tuple(
+    return frozenset(point for point in points if point < _ASCII_END), tuple(
         tuple(frozenset({byte}) for byte in chr(point).encode()) for point in sorted(wide)
     )
 
 
 def _negated(points: frozenset[int]) -> tuple[Bytes, tuple[tuple[Bytes, ...], ...]]:
     """Return all characters but the given ones; of those beyond ASCII only the folded forms of s and k are given up."""
-    wide = {point for point in points if point >= 0x80}
+    wide = {point for point in points if point >= _ASCII_END}
     if wide:
         raise _Unfit
     return frozenset(_ASCII) - points, _WIDE
@@ -334,7 +336,8 @@ def _byte_classes(net: _Net) -> tuple[list[int], list[int]]:
     """Return the column of each byte and one sample byte of each column: bytes that no step tells apart share one."""
     sets = sorted({byte_set for steps in net.steps for byte_set, _ in steps}, key=sorted)
     columns: dict[tuple[bool, ...], int] = {}
-    classes, samples = [], []
+    classes: list[int] = []
+    samples: list[int] = []
     for byte in range(256):
         signature = tuple(byte in byte_set for byte_set in sets)
         if signature not in columns:

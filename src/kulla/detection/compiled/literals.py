@@ -12,6 +12,7 @@ from kulla.detection.folding import fold
 
 #: A longer literal rules out no more.
 _MAX = 64
+_ASCII_END = 0x80
 
 
 def regex_literal(pattern: str) -> str:
@@ -37,7 +38,7 @@ def regex_literal(pattern: str) -> str:
 def _collect(items: Any, runs: list[str]) -> None:
     """Extend the last run by plain characters; start a new one at everything else."""
     for op, argument in items:
-        if op is c.LITERAL and argument < 0x80:
+        if op is c.LITERAL and argument < _ASCII_END:
             runs[-1] += chr(argument)
         elif op is c.SUBPATTERN:
             _collect(argument[-1], runs)

@@ -31,10 +31,12 @@ EXISTS, HAS_VALUE, COMPARE, NETWORK4, ASK_ALWAYS, NETWORK6, OTHER_SIDE = 0, 1, 2
 #: Text that fills ordinary telemetry; its pieces are poor signs of anything. Our own selection.
 _COMMON = (
     "c:\\windows\\system32\\ c:\\windows\\syswow64\\ c:\\program files (x86)\\ c:\\program files\\ c:\\programdata\\microsoft\\ "
-    "c:\\users\\administrator\\appdata\\local\\temp\\ \\appdata\\roaming\\microsoft\\windows\\ \\device\\harddiskvolume \\registry\\machine\\ "
+    "c:\\users\\administrator\\appdata\\local\\temp\\ \\appdata\\roaming\\microsoft\\windows\\ "
+    "\\device\\harddiskvolume \\registry\\machine\\ "
     "hklm\\software\\microsoft\\windows\\currentversion\\ hklm\\system\\currentcontrolset\\services\\ hku\\s-1-5-21- nt authority\\system "
     "svchost.exe explorer.exe powershell.exe cmd.exe rundll32.exe lsass.exe services.exe .exe .dll .dll| .ps1 .log .tmp .xml .sys "
-    "microsoft corporation windows operating system s-1-5-18 s-1-5-21 0x00000 0x0000 00000000 -0000-0000-0000- {00000000 2020-2021-2022-2023-2024- "
+    "microsoft corporation windows operating system s-1-5-18 s-1-5-21 0x00000 0x0000 00000000 -0000-0000-0000- "
+    "{00000000 2020-2021-2022-2023-2024- "
     "true false http://www. https://www. .com .net .org /usr/bin/ /bin/ /etc/ /var/ /tmp/ /home/ mozilla/5.0 get post http/1.1 "
     "kernel32 ntdll.dll+ kernelbase.dll+ advapi32 user32 security subject: account name: account domain: logon id: process name: object "
     "information: the and ing ion ent ess tion "
@@ -120,13 +122,15 @@ def _network(text: str) -> Check:
     import ipaddress
 
     network = ipaddress.ip_network(text, strict=False)
-    if network.version == 6:
+    if network.version == 6:  # noqa: PLR2004 - the protocol version
         address, mask = int(network.network_address), int(network.netmask)
         return Check(NETWORK6, *map(_signed, (address >> 64, address & _HALF, mask >> 64, mask & _HALF)))
     return Check(NETWORK4, int(network.network_address), int(network.netmask))
 
 
 _HALF = (1 << 64) - 1
+#: Digits of a whole number that the kernel compares exactly.
+_EXACT_DIGITS = 15
 
 
 def _signed(number: int) -> int:
@@ -138,7 +142,7 @@ def _ordering(predicate: Predicate) -> Check:
     """Compare in the kernel where the limit is a short whole number, else ask."""
     text = predicate.text
     plain = text.removeprefix("-")
-    if not (plain.isascii() and plain.isdigit() and len(plain) <= 15):
+    if not (plain.isascii() and plain.isdigit() and len(plain) <= _EXACT_DIGITS):
         return Check(ASK_ALWAYS)
     return Check(COMPARE, int(predicate.op), int(text))
 

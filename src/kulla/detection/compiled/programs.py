@@ -133,7 +133,7 @@ def _group(parts: tuple[Node, ...], leaves: Leaves, negated: bool, *, every: boo
 def _with_sets(parts: list[Literal | Group], leaves: Leaves, *, every: bool) -> list[Literal | Group]:
     """Replace "a or b or c" by one set, and "not a and not b and not c" by one negated set."""
     soft = [p for p in parts if isinstance(p, Literal) and p.negated is every and not _is_hard_node(p.node, leaves)]
-    if len(soft) < 2:
+    if len(soft) <= 1:
         return parts
     members = [leaf for literal in soft for leaf in leaves.members(literal.node)]
     joined = Literal(leaves.set_of(members), every)

@@ -24,7 +24,9 @@ def settling(leaves: Sequence[Predicate]) -> Settling:
     """Return the tables for all leaves."""
     made: list[Automaton] = []
     ways = [_way(predicate, made) for predicate in leaves]
-    heads, classes, following, verdicts = [], bytearray(), [], bytearray()
+    heads: list[tuple[int, ...]] = []
+    following: list[int] = []
+    classes, verdicts = bytearray(), bytearray()
     for each in made:
         heads.append((len(classes), len(following), len(verdicts), each.columns))
         classes += each.classes

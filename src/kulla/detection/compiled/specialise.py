@@ -121,7 +121,7 @@ def put_in(tree: Node, known: Mapping[str, str], excluded: Mapping[str, frozense
             return _joined(Or, [put_in(part, known, excluded) for part in parts], FALSE, TRUE)
 
 
-def _joined(make: type[And] | type[Or], parts: list[Node], neutral: Node, absorbing: Node) -> Node:
+def _joined(make: type[And | Or], parts: list[Node], neutral: Node, absorbing: Node) -> Node:
     kept = [part for part in parts if part != neutral]
     if absorbing in kept:
         return absorbing

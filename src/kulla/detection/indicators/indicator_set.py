@@ -241,6 +241,8 @@ class IndicatorBuilder:
         self._terms, self._headers = bytearray(), bytearray()
         self._values, self._texts = bytearray(), bytearray()
         self._count = 0
+        #: Entries that were seen so far, used or told as a problem.
+        self.entries = 0
         self._tag_sets: dict[tuple[str, ...], int] = {(): 0}
         self._path_numbers: dict[str, int] = {}
         self._searches: list[Search] = []
@@ -248,6 +250,7 @@ class IndicatorBuilder:
     def problem(self, path: str, kind: str, message: str, place: str, count: int = 1) -> None:
         """Count something that cannot be used."""
         self._problems.add(path, kind, message, place=place, count=count)
+        self.entries += count
 
     def add(self, header: Header, terms: Sequence[Term], path: str, place: str, searches: Sequence[SearchText] = ()) -> None:
         """Add an indicator; terms that are too broad or too long are left out, as problems.
@@ -270,6 +273,7 @@ class IndicatorBuilder:
         if added or header.revoked:
             self._add_header(header, terms, path)
             self._count += 1
+            self.entries += 1
 
     def _add_term(self, term: Term, path: str, place: str) -> bool:
         value = term.observable.value.encode("utf-8", "replace")

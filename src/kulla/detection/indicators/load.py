@@ -75,14 +75,21 @@ def _read_text(text: TextIOWrapper, path: str, builder: IndicatorBuilder) -> Non
     text.seek(0)
     if "\0" in head:
         builder.problem(path, "unreadable-indicators", "no text", "")
-    elif not _JSON.match(head):
-        delimiter = csvlist.delimiter_of(head.splitlines()[:-1] if len(head) == _HEAD else head.splitlines())
-        if delimiter:
-            csvlist.read_csv(text, delimiter, path, builder)
-        else:
-            plain.read_plain(text, path, builder)
-    else:
+    elif _JSON.match(head):
         _read_json(text, head, path, builder)
+    else:
+        _read_list(text, head, path, builder)
+
+
+def _read_list(text: TextIOWrapper, head: str, path: str, builder: IndicatorBuilder) -> None:
+    before = builder.entries
+    delimiter = csvlist.delimiter_of(head.splitlines()[:-1] if len(head) == _HEAD else head.splitlines())
+    if delimiter:
+        csvlist.read_csv(text, delimiter, path, builder)
+    else:
+        plain.read_plain(text, path, builder)
+    if builder.entries == before:
+        builder.problem(path, "no-indicators", "nothing is listed in it", "")
 
 
 def _read_json(text: TextIOWrapper, head: str, path: str, builder: IndicatorBuilder) -> None:

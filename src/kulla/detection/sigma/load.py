@@ -133,8 +133,8 @@ class _Loader:
         elif "filter" in place.document:
             self.filters.append(parse_filter(place.document, place.path, place.line, self.translator))
         else:
-            self._claim(identity(place.document), place)
             translated = self.translator.rule(place.document, place.path, place.line)
+            self._claim(identity(place.document), place)  # only now: a rule that cannot be used keeps no other from being used
             self.rules.append(translated.rule)
             self.remarks.extend(Remark(translated.rule.id, place.path, place.line, remark) for remark in translated.remarks)
 
