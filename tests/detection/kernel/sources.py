@@ -10,6 +10,7 @@ from hypothesis.strategies import SearchStrategy
 
 from kulla.detection.eventclass import ANY, EventClass, Match, Probe
 from kulla.detection.ir import Op, Predicate, Rule
+from kulla.detection.logsource_tables import windows
 from kulla.detection.logsources import Catalogue
 from kulla.model.logsource import LogSource
 from tests.detection.kernel.both_ways import small_catalogue
@@ -34,15 +35,15 @@ SMALL: Catalogue = small_catalogue(CLASSES, (KIND, _PAIR, CODE))
 SITE = Catalogue(
     (
         EventClass(
-            "site/security", (LogSource("site", "auth"),), (Match(Probe("channel", "eventid"), "Security"),), (("User", ("TargetUserName",)),)
+            "site/security", (LogSource("site", "auth"),), (Match(windows.CHANNEL, "Security"),), (("User", ("TargetUserName",)),)
         ),
         EventClass("site/kind", (LogSource("site", "c1"),), (Match(KIND, "alpha", "1"),)),
     )
 )  # fmt: skip
 
 SMALL_SOURCES = (
-    LogSource(), LogSource("p"), LogSource("p", "c1"), LogSource("p", "c2"), LogSource("p", None, "s"), LogSource("p", "c4"), LogSource("q"),
-    LogSource("r"), LogSource("r", "c1"), LogSource("t"), LogSource("u"), LogSource("nowhere", "at", "all"), LogSource(None, "c1"),
+    LogSource(), LogSource("p"), LogSource("p", "c1"), LogSource("p", "c2"), LogSource("p", None, "s"), LogSource("p", "c4"),
+    LogSource("q"),    LogSource("r"), LogSource("r", "c1"), LogSource("t"), LogSource("u"), LogSource("nowhere", "at", "all"), LogSource(None, "c1"),
 )  # fmt: skip
 REAL_SOURCES = (
     LogSource(), LogSource("windows"), LogSource("windows", "process_creation"), LogSource("windows", None, "security"),

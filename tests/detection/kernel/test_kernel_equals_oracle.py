@@ -130,8 +130,8 @@ _OBSERVABLES = {
     ObservableType.MD5: ("ab" * 16,),
 }
 _VALUES = (
-    *(value for values in _OBSERVABLES.values() for value in values), "10.1.2.3:80", "[fe80::1]:443", "::ffff:10.1.2.3", "b.a.EVIL.example.",
-    "http://evil.example/x", "https://10.1.2.3/a?b", "C:\\Windows\\System32\\cmd.exe", "CORP\\Mallory", f"MD5={'AB' * 16},SHA1=0",
+    *(value for values in _OBSERVABLES.values() for value in values), "10.1.2.3:80", "[fe80::1]:443", "::ffff:10.1.2.3",
+    "b.a.EVIL.example.",    "http://evil.example/x", "https://10.1.2.3/a?b", "C:\\Windows\\System32\\cmd.exe", "CORP\\Mallory", f"MD5={'AB' * 16},SHA1=0",
     "see evil.example and 10.1.2.3 (or mallory@evil.example)", "İ.evil.example", "", "x" * 5000, " 10.1.2.3 ",
 )  # fmt: skip
 _NAMED = ("DestinationIp", "QueryName", "Image", "User", "Hashes", "Message", "CommandLine", "url", "query", "msg", "Nothing")
