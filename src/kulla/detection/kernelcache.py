@@ -12,11 +12,12 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def cache_folder() -> Path:
-    """Return where machine code is kept: a folder for each state of the kernel's sources.
+    """Return where machine code is kept: a folder for each installation and state of the kernel's sources.
 
-    numba looks only at the file of the function that is called, so a changed callee would go unnoticed.
+    numba looks only at the file of the function that is called, so a changed callee would go unnoticed; and it
+    never uses what another installation compiled.
     """
-    digest = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
+    digest = hashlib.sha256(f"{_PACKAGE} {os.environ.get('NUMBA_BOUNDSCHECK', '')}".encode())
     for path in sorted((*_PACKAGE.glob("kernel/*.py"), *_PACKAGE.glob("indicators/**/*.py"), _PACKAGE / "observables.py")):
         digest.update(path.read_bytes())
     home = os.environ.get("KULLA_HOME")
