@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from tools.shape import LONG_FUNCTIONS, Module, Shape, cycle_of, lines_under, measure, modules_of
+from tools.shape import LONG_FUNCTIONS, TESTS_FLOOR, TESTS_TARGET, Module, Shape, cycle_of, lines_under, measure, modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,10 +76,17 @@ def test_median_and_percentile(tmp_path: Path) -> None:
     ]
 
 
-def test_fewer_lines_of_tests_than_of_product(tmp_path: Path) -> None:
-    modules = tree(tmp_path, one=function("f", 5))
-    assert breaches(modules, 4) == ["4 lines of tests for 5 of product"]
-    assert breaches(modules, 5) == []
+def test_fewer_lines_of_tests_than_the_floor(tmp_path: Path) -> None:
+    modules = tree(tmp_path, one=function("f", 10) + function("g", 10))
+    floor = round(20 * TESTS_FLOOR)
+    assert breaches(modules, floor - 1) == [f"{floor - 1} lines of tests for 20 of product, {TESTS_FLOOR:g} for each wanted"]
+    assert breaches(modules, floor) == []
+
+
+def test_the_target_of_tests_is_shown_while_it_is_not_met(tmp_path: Path) -> None:
+    shape = measure(tree(tmp_path, one=function("f", 20)), 15, {})
+    assert shape.figures["tests"] == f"15 lines for 20 of product: 0.75, floor {TESTS_FLOOR:g}, target {TESTS_TARGET:g}"
+    assert TESTS_FLOOR <= TESTS_TARGET
 
 
 def test_a_cycle_is_found_even_in_lazy_imports(tmp_path: Path) -> None:

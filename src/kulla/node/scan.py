@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from kulla.detection.correlation.correlator import Correlator
 from kulla.detection.correlation.model import Hit as CorrelationHit
@@ -24,11 +21,11 @@ from kulla.detection.engine import ALWAYS, Engine, Scanned, kernel_available
 from kulla.detection.indicators.searches import search_rules
 from kulla.detection.kernelcache import is_compiled
 from kulla.detection.logsources import Catalogue, builtin
-from kulla.detection.rulebook import RuleBook, book_of, open_rules
-from kulla.model import moment
+from kulla.detection.rulebook import book_of, open_rules
 from kulla.model.level import rank
 from kulla.model.problem import Problems
-from kulla.model.summary import RuleOutcome, ScanSummary, SourceSummary
+from kulla.model.summary import RuleOutcome, ScanSummary
+from kulla.node.scan_tally import Tally
 from kulla.telemetry.batch import Batch
 from kulla.telemetry.files import Input, Other, inputs, read_path, total_bytes
 
@@ -82,22 +79,6 @@ class ScanRequest:
         return len(self.rules) > 1
 
 
-@dataclass(slots=True)
-class _Source:
-    """What one file gave so far."""
-
-    format: str
-    events: int = 0
-    first: int = moment.UNKNOWN
-    last: int = moment.UNKNOWN
-
-    def add(self, scanned: Scanned) -> None:
-        self.events += scanned.evaluated + scanned.outside
-        if scanned.first != moment.UNKNOWN:
-            self.first = scanned.first if self.first == moment.UNKNOWN else min(self.first, scanned.first)
-            self.last = max(self.last, scanned.last)
-
-
 class Scan:
     """One run.
 
@@ -128,7 +109,7 @@ class Scan:
         self._yara = _yara(request.yara, problems)
         self._correlator = Correlator(self._book.correlations, None, problems) if self._book.correlations else None
         self._engine = self._new_engine()
-        self._tally = _Tally(self._book, self._engine)
+        self._tally = Tally(self._book, self._engine)
 
     def _worth_compiling(self, say: Callable[[str], None]) -> bool:
         """Return whether to use the kernel: always once it is compiled; before that only if there is much to scan."""
@@ -148,7 +129,7 @@ class Scan:
         book = book_of(rules, self._catalogue, compiling=self._compiling)
         return Engine(book.rules, book.compiled, self._catalogue, window=self._request.window)
 
-    def _scan(self, batch: Batch) -> tuple[Scanned, Scanned | None]:
+    def _scan(self, batch: Batch) -> _Both:
         return self._engine.scan(batch), self._searching.scan(batch) if self._searching else None
 
     def _new_engine(self) -> Engine:
@@ -164,7 +145,7 @@ class Scan:
         found = list(inputs(self._request.paths, self._problems))
         with ThreadPoolExecutor(max_workers=self._threads()) as pool:
             waiting: deque[tuple[Batch, Future[_Both]]] = deque()
-            for batch in self._batches(found, write):
+            for batch in self._batches(found):
                 waiting.append((batch, pool.submit(self._scan, batch)))
                 while len(waiting) > _AHEAD * self._threads():
                     self._take(*waiting.popleft(), write, progress)
@@ -177,8 +158,7 @@ class Scan:
     def _threads(self) -> int:
         return self._request.threads or os.cpu_count() or 1
 
-    def _batches(self, found: Sequence[Input], write: Write) -> Iterator[Batch]:
-        del write
+    def _batches(self, found: Sequence[Input]) -> Iterator[Batch]:
         for each in found:
             yield from read_path(
                 each.path,
@@ -193,15 +173,16 @@ class Scan:
         if self._yara:
             wanted = rank(self._request.level)
             found = self._yara.scan(other.stream, other.path)
-            self._tally.others += [detection.to_json() + b"\n" for detection in found if rank(detection.rule.level) >= wanted]
-            self._tally.levels.update(detection.rule.level for detection in found if rank(detection.rule.level) >= wanted)
+            given = [detection for detection in found if rank(detection.rule.level) >= wanted]
+            self._tally.others += [detection.to_json() + b"\n" for detection in given]
+            self._tally.levels.update(detection.rule.level for detection in given)
 
     def _take(self, batch: Batch, future: Future[_Both], write: Write, progress: Progress) -> None:
         scanned, searched = future.result()
         if scanned.lines:
             write(scanned.lines)
         self._tally.add(batch, scanned)
-        if searched and searched.lines:
+        if self._searching and searched and searched.lines:
             write(searched.lines)
             self._tally.add_searched(searched, self._searching)
         self._problems.extend(scanned.problems)
@@ -267,85 +248,6 @@ class Scan:
     def total(self) -> int | None:
         """Return the bytes that there are to read, None where a pipe is among them."""
         return total_bytes(inputs(self._request.paths, Problems()))
-
-
-class _Tally:
-    """Counts of a run."""
-
-    def __init__(self, book: RuleBook, engine: Engine) -> None:
-        from kulla.detection.byhand import ByHand
-
-        self._book, self._engine = book, engine
-        self.reader = ByHand(book.rules, engine.catalogue)
-        self.bytes = self.events = self.detections = 0
-        self.others: list[bytes] = []
-        self.levels: Counter[str] = Counter()
-        self.correlated: Counter[str] = Counter()
-        self._sources: dict[str, _Source] = {}
-        self._rule_hits = np.zeros(len(book.infos), np.int64)
-        self._sighted: Counter[int] = Counter()
-        classes = len(book.compiled.classes) if book.compiled else 0
-        self._class_events: NDArray[np.int64] = np.zeros(classes, np.int64)
-        self._timeless: Counter[str] = Counter()
-        self._unknown: Counter[str] = Counter()
-
-    def read(self, count: int) -> None:
-        """Count bytes read from a file."""
-        self.bytes += count
-
-    def add(self, batch: Batch, scanned: Scanned) -> None:
-        """Count what one batch gave."""
-        path = batch.source.path
-        source = self._sources.setdefault(path, _Source(batch.source.format))
-        source.add(scanned)
-        self.events += scanned.evaluated + scanned.outside
-        self.detections += scanned.lines.count(b"\n")
-        self._rule_hits += scanned.rule_hits
-        self._sighted.update(scanned.sighted)
-        if scanned.timeless:
-            self._timeless[path] += scanned.timeless
-        if len(self._class_events):
-            self._class_events += scanned.class_events
-            self._unknown[path] += int(scanned.class_events[-1])
-
-    def add_searched(self, scanned: Scanned, engine: Engine | None) -> None:
-        """Count detections of indicators that are patterns."""
-        for number in np.flatnonzero(scanned.rule_hits).tolist() if engine else ():
-            if engine:
-                self.levels[engine.rules[number].level] += int(scanned.rule_hits[number])
-        self.detections += scanned.lines.count(b"\n")
-
-    def report(self, problems: Problems) -> None:
-        """Turn what could not be placed in time or by log source into problems."""
-        for path, count in self._timeless.items():
-            problems.add(path, "no-time", "events without a time that Kulla can read", count=count)
-        for path, count in self._unknown.items():
-            if count:
-                problems.add(path, "unknown-logsource", "events of no known log source: only indicators were looked for", count=count)
-
-    def sources(self) -> tuple[SourceSummary, ...]:
-        """Return what each file gave, in the order in which they were read."""
-        return tuple(SourceSummary(path, s.format, s.events, s.first, s.last) for path, s in self._sources.items())
-
-    def outcomes(self) -> tuple[RuleOutcome, ...]:
-        """Return what became of each rule; muted and silent rules give no detections."""
-        from kulla.detection.accounting import outcomes
-
-        hits = {int(n): int(self._rule_hits[n]) for n in np.flatnonzero(self._rule_hits)}
-        found = outcomes(self._book, self._engine, hits, self._class_events)
-        quiet = {n for n, info in enumerate(self._book.infos) if info.silent} | self._engine.muted
-        return tuple(replace(each, detections=0) if n in quiet else each for n, each in enumerate(found))
-
-    def all_levels(self, rules: Sequence[RuleOutcome]) -> dict[str, int]:
-        """Return detections by level, those of indicators, correlations and YARA included."""
-        counts = Counter(self.levels)
-        for rule in rules[: len(self._book.infos)]:
-            counts[rule.level] += rule.detections
-        index = self._engine.index
-        for number, count in self._sighted.items():
-            if index:
-                counts[index.indicators.indicator(number).level] += count
-        return dict(counts)
 
 
 def _catalogue(path: str | None) -> Catalogue:
