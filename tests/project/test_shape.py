@@ -79,7 +79,7 @@ def test_median_and_percentile(tmp_path: Path) -> None:
 def test_fewer_lines_of_tests_than_the_floor(tmp_path: Path) -> None:
     modules = tree(tmp_path, one=function("f", 10) + function("g", 10))
     floor = round(20 * TESTS_FLOOR)
-    assert breaches(modules, floor - 1) == [f"{floor - 1} lines of tests for 20 of product, {TESTS_FLOOR:g} for each wanted"]
+    assert breaches(modules, floor - 1) == [f"{floor - 1} lines of tests for 20 of product, at least {TESTS_FLOOR:g} for each wanted"]
     assert breaches(modules, floor) == []
 
 
