@@ -1,15 +1,17 @@
 """The program ``kulla``: the table of its commands, and how each way of ending becomes an exit code.
 
 Exit codes (docs/reference/exit-codes.md): 0 finished, 1 failed, 2 usage or configuration, 3 finished but
-incomplete, 4 refused, 130 interrupted. A command ends with another code than 0 by ``ctx.exit(code)`` or a KullaError.
+incomplete, 4 refused, 130 interrupted, 143 terminated. A command ends with another code than 0 by ``ctx.exit(code)`` or a KullaError.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -18,6 +20,8 @@ from kulla.cli.lazy import COMPLETE, Lazy, LazyGroup
 from kulla.model.text import visible
 
 INTERRUPTED = 130
+#: Exit code of a shell for what a signal ended, less the signal's number.
+KILLED = 128
 FAILED = 1
 
 #: Every command, in the order in which ``kulla --help`` lists them.
@@ -44,7 +48,15 @@ def kulla() -> None:
 
 def main() -> None:
     """Run the program with the arguments of this process, and end it."""
+    for ending in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, ending):
+            signal.signal(getattr(signal, ending), _end)
     sys.exit(run(sys.argv[1:]))
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    """End as the system asks, but on the way out of every block, so that no half-written file is left."""
+    sys.exit(KILLED + number)
 
 
 def run(arguments: Sequence[str]) -> int:
