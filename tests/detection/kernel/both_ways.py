@@ -10,7 +10,7 @@ from kulla.detection.compiled.build import build
 from kulla.detection.engine import ALWAYS, Engine
 from kulla.detection.eventclass import EventClass, Probe
 from kulla.detection.indicators.index import IndicatorIndex
-from kulla.detection.ir import Rule
+from kulla.detection.ir import Op, Predicate, Rule
 from kulla.detection.logsources import UNKNOWN, Catalogue, builtin
 from kulla.detection.observables import observable_fields
 from kulla.detection.scanned import Scanned
@@ -87,3 +87,8 @@ def check(rules: Sequence[Rule], events: Sequence[bytes], setting: Setting | Non
 def renumbered(rules: Sequence[Rule]) -> list[Rule]:
     """Return the rules with ids and titles of their own."""
     return [replace(rule, id=f"{number:08d}-0000-4000-8000-000000000000", title=f"rule {number}") for number, rule in enumerate(rules)]
+
+
+def asks(name: str | None, op: Op, text: str = "", *, cased: bool = False, flags: str = "") -> Predicate:
+    """Return a predicate."""
+    return Predicate(name, op, text, cased, flags)

@@ -10,16 +10,18 @@ from tests.detection.strategies import scalars, texts
 
 #: Pieces that are put into events at random places.
 PIECES = (
-    b'"', b"\\", b"\\u", b"\\ud800", b"\\udc00", b"\\u0000", b"\\x", b"{", b"}", b"[", b"]", b",", b":", b"-", b"+", b".", b"0", b"00",
-    b"1e",     b"1e+", b"-0.", b"true", b"tru", b"nul", b"NaN", b"Infinity", b"-Infinity", b"//", b"\x00", b"\x0b", b"\x1f", b"\n", b"\x7f",
-    b"\xc3\xa9",    b"\xef\xbb\xbf", b"\xf0\x9f\x8f\xb0", b"\xe2\x80\xa8", b'""', b'"":', b'"#text":1', b'"Event":{', b"'", b"\xc2\xa0",
+    b'"', b"\\", b"\\u", b"\\ud800", b"\\udc00", b"\\u0000", b"\\x", b"{", b"}", b"[", b"]", b",", b":", b"-", b"+", b".",
+    b"0", b"00", b"1e", b"1e+", b"-0.", b"true", b"tru", b"nul", b"NaN", b"Infinity", b"-Infinity", b"//", b"'",
+    b"\x00", b"\x0b", b"\x1f", b"\n", b"\x7f", b"\xc3\xa9", b"\xef\xbb\xbf", b"\xf0\x9f\x8f\xb0", b"\xe2\x80\xa8", b"\xc2\xa0",
+    b'""', b'"":', b'"#text":1', b'"Event":{',
 )  # fmt: skip
 
 #: Keys that need care: escapes, blanks, dots, nothing, other cases, wrappers.
 KEYS = (
-    "", " ", "  a ", "A", "a", "b", "a.b", ".", "a.", ".a", "#text", "#TEXT", "# text", "\\u0061", "\\n", 'a\\"b', "\\ud800", 
-    "\\ud83c\\udff0",    "é", "É", "日本", "\x7f", "a" * 300, "*", "Threat Name", "THREATNAME", "ProviderName", "Provider.#attributes.Name", "event_id", 
-    "Record ID",    *sorted({part for way in TRANSPARENT for part in way if part != "*"}), "event", "EVENT", "winlog ", " System",
+    "", " ", "  a ", "A", "a", "b", "a.b", ".", "a.", ".a", "#text", "#TEXT", "# text",
+    "\\u0061", "\\n", 'a\\"b', "\\ud800", "\\ud83c\\udff0", "é", "É", "日本", "\x7f", "a" * 300, "*",
+    "Threat Name", "THREATNAME", "ProviderName", "Provider.#attributes.Name", "event_id", "Record ID",
+    *sorted({part for way in TRANSPARENT for part in way if part != "*"}), "event", "EVENT", "winlog ", " System",
 )  # fmt: skip
 
 

@@ -43,7 +43,8 @@ SITE = Catalogue(
 
 SMALL_SOURCES = (
     LogSource(), LogSource("p"), LogSource("p", "c1"), LogSource("p", "c2"), LogSource("p", None, "s"), LogSource("p", "c4"),
-    LogSource("q"),    LogSource("r"), LogSource("r", "c1"), LogSource("t"), LogSource("u"), LogSource("nowhere", "at", "all"), LogSource(None, "c1"),
+    LogSource("q"), LogSource("r"), LogSource("r", "c1"), LogSource("t"), LogSource("u"), LogSource("nowhere", "at", "all"),
+    LogSource(None, "c1"),
 )  # fmt: skip
 REAL_SOURCES = (
     LogSource(), LogSource("windows"), LogSource("windows", "process_creation"), LogSource("windows", None, "security"),

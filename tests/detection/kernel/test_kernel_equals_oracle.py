@@ -8,19 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kulla.detection.indicators.index import IndicatorIndex, build_index
-from kulla.detection.indicators.indicator_set import PLAIN, IndicatorBuilder, Term
-from kulla.detection.ir import And, Not, Op, Or, Predicate, Rule
+from kulla.detection.ir import And, Not, Op, Or, Rule
 from kulla.detection.logsources import builtin
 from kulla.model import moment
 from kulla.model.logsource import LogSource
-from kulla.model.observable import Observable, ObservableType
-from kulla.model.problem import Problems
+from kulla.model.observable import ObservableType
 from tests.detection import strategies
 from tests.detection.kernel import sources
-from tests.detection.kernel.both_ways import Setting, check, renumbered
+from tests.detection.kernel.both_ways import Setting, asks, check, renumbered
 from tests.detection.kernel.hostile import damaged, odd_events
 from tests.detection.kernel.random_cases import SLOW, Maker, by_hand, json_values, run
+from tests.detection.kernel.sightings import NAMED, OBSERVABLES, VALUES, index_of
 
 #: 2022-07-15T09:14:03Z and a second more, the moments around which ``sources.times`` lie.
 SINCE, UNTIL = 1_657_876_443_000_000, 1_657_876_444_000_000
@@ -121,55 +119,27 @@ def test_windows_of_time_hosts_muted_and_feeding_rules(
 
 # Indicators.
 
-_OBSERVABLES = {
-    ObservableType.IPV4: ("10.1.2.3", "192.168.0.1", "10.0.0.0/8", "198.51.100.23"),
-    ObservableType.IPV6: ("fe80::1", "2001:db8::/32"),
-    ObservableType.DOMAIN: ("evil.example", "a.evil.example", "xn--p1ai"),
-    ObservableType.FILE_NAME: ("cmd.exe", "powershell"),
-    ObservableType.USER: ("mallory",),
-    ObservableType.MD5: ("ab" * 16,),
-}
-_VALUES = (
-    *(value for values in _OBSERVABLES.values() for value in values), "10.1.2.3:80", "[fe80::1]:443", "::ffff:10.1.2.3",
-    "b.a.EVIL.example.",    "http://evil.example/x", "https://10.1.2.3/a?b", "C:\\Windows\\System32\\cmd.exe", "CORP\\Mallory", f"MD5={'AB' * 16},SHA1=0",
-    "see evil.example and 10.1.2.3 (or mallory@evil.example)", "İ.evil.example", "", "x" * 5000, " 10.1.2.3 ",
-)  # fmt: skip
-_NAMED = ("DestinationIp", "QueryName", "Image", "User", "Hashes", "Message", "CommandLine", "url", "query", "msg", "Nothing")
-
-
-def _index(chosen: list[tuple[ObservableType, str]]) -> IndicatorIndex:
-    builder = IndicatorBuilder(Problems())
-    for place, (kind, value) in enumerate(chosen):
-        builder.add(PLAIN, (Term(Observable(kind, value), tree=kind is ObservableType.DOMAIN and place % 2 == 0),), "x", "")
-    return build_index(builder.finish(), seed=place_seed(len(chosen)))
-
-
-def place_seed(number: int) -> int:
-    """Return a seed, so that a failure can be repeated."""
-    return 0xD1CEBEEF + number
-
-
 _CHOSEN = st.lists(
-    st.sampled_from([(kind, value) for kind, values in _OBSERVABLES.items() for value in values]), min_size=1, max_size=8, unique=True
+    st.sampled_from([(kind, value) for kind, values in OBSERVABLES.items() for value in values]), min_size=1, max_size=8, unique=True
 )
 
 
 def _sighted_events() -> st.SearchStrategy[bytes]:
-    text = st.one_of(st.sampled_from(_VALUES), st.sampled_from(_VALUES), strategies.texts())
+    text = st.one_of(st.sampled_from(VALUES), st.sampled_from(VALUES), strategies.texts())
     value = st.one_of(
         text.map(json.dumps),
         text.map(lambda one: json.dumps(one, ensure_ascii=False)),
         st.lists(text, max_size=3).map(json.dumps),
         st.sampled_from(("null", "17", "true", '"\\ud800 10.1.2.3"')),
     )
-    member = st.builds(lambda name, one: f'"{name}": {one}', st.sampled_from(_NAMED), value)
+    member = st.builds(lambda name, one: f'"{name}": {one}', st.sampled_from(NAMED), value)
     return st.lists(member, min_size=1, max_size=5).map(lambda members: ("{" + ", ".join(members) + "}").encode())
 
 
 @MANY
 @given(_CHOSEN, st.lists(_sighted_events(), min_size=1, max_size=5), st.lists(strategies.rules(), max_size=4))
 def test_indicators(chosen: list[tuple[ObservableType, str]], events: list[bytes], rules: list[Rule]):
-    check(renumbered(rules), events, Setting(index=_index(chosen)))
+    check(renumbered(rules), events, Setting(index=index_of(chosen)))
 
 
 # Single cases, each of which was wrong once or could be.
@@ -177,10 +147,6 @@ def test_indicators(chosen: list[tuple[ObservableType, str]], events: list[bytes
 
 def rule(tree: object, **changes: object) -> Rule:
     return Rule("00000000-0000-4000-8000-000000000000", "a rule", LogSource(), tree, **changes)  # type: ignore[arg-type]
-
-
-def asks(name: str | None, op: Op, text: str = "", *, cased: bool = False, flags: str = "") -> Predicate:
-    return Predicate(name, op, text, cased, flags)
 
 
 ALIASED = Setting(catalogue=sources.SMALL)
