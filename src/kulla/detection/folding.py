@@ -29,6 +29,17 @@ def fold_table() -> dict[int, int]:
     return {code: folded for code, folded in pairs if code != folded}
 
 
+class _Folded(dict[int, int]):
+    """Folds a code point when it is first met: most texts never need the other million."""
+
+    def __missing__(self, code: int) -> int:
+        folded = self[code] = ord(fold_char(chr(code)))
+        return folded
+
+
+_FOLDED = _Folded()
+
+
 def fold(text: str) -> str:
     """Return ``text`` folded; the number of characters stays the same."""
-    return text.lower() if text.isascii() else text.translate(fold_table())
+    return text.lower() if text.isascii() else text.translate(_FOLDED)

@@ -75,8 +75,8 @@ class ScanRequest:
 
     @property
     def rules_are_many(self) -> bool:
-        """Whether more than a folder of rules is used: a whole rule set is slow without compiled code."""
-        return len(self.rules) > 1
+        """Whether more than a folder of rules is used, or a zip: a whole rule set is slow without compiled code."""
+        return len(self.rules) > 1 or any(path.endswith(".zip") for path in self.rules)
 
 
 class Scan:
